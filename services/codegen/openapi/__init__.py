@@ -1,0 +1,79 @@
+"""The OpenAPI 3.1 document of the JSON API, derived from the contracts."""
+
+from typing import Any
+
+import yaml
+
+from services.codegen.contract import Contract
+from services.codegen.openapi.operations import paths
+from services.codegen.openapi.schemas import Schemas
+
+_HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
+_DESCRIPTION = """\
+The JSON side of the bookstore's gRPC contracts. Names are lowerCamelCase; money, times and 64-bit numbers follow the
+JSON mapping of Protocol Buffers.
+
+Errors have the form of `google.rpc.Status`. Decide by the `reason` of the ErrorInfo among its details, never by text.
+
+Every change can be repeated safely: send the same `Idempotency-Key` (or `requestId`, a UUID) and the first answer comes
+back, with the header `idempotent-replayed: true`.
+"""
+_ERROR = {
+    "description": "An error, as `google.rpc.Status` whose details hold an ErrorInfo with the reason.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RpcStatus"}}},
+}
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "An access token from `POST /v1/sessions`.",
+}
+
+
+def document(contract: Contract) -> dict[str, Any]:
+    """The document as plain values. Raises ContractError when two operations or two schemas would share a name."""
+    external = [method for method in contract.methods if method.external and method.routes]
+    services = {method.descriptor.containing_service.full_name: method for method in external}
+    schemas = Schemas(contract)
+    operations = paths(external, schemas)
+    schemas.message(contract.message("google.rpc.Status"))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Bookstore",
+            "version": "v1",
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The JSON listener of the edge"}],
+        "tags": [
+            {"name": method.descriptor.containing_service.name, "description": contract.comment(name)}
+            for name, method in sorted(services.items())
+        ],
+        "paths": operations,
+        "components": {
+            "schemas": schemas.components(),
+            "responses": {"Error": _ERROR},
+            "securitySchemes": {"token": _TOKEN},
+        },
+    }
+
+
+def openapi(contract: Contract) -> bytes:
+    """The document as YAML."""
+    text = yaml.dump(document(contract), Dumper=_Readable, sort_keys=False, width=120, allow_unicode=True)
+    return (_HEADER + text).encode()
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes text of several lines as a block and repeated values out."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - signature of the base class
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _text)
