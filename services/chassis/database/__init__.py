@@ -1,0 +1,12 @@
+"""The database of a service: transactions, reads, portable column types and statements.
+
+SQLite by default (one file per service, one writer thread with group commit), PostgreSQL by URL. Both give
+serializable transactions, so a use case is written once.
+"""
+
+from services.chassis.database.announcements import announce
+from services.chassis.database.columns import Instant, insert_if_absent
+from services.chassis.database.database import Database
+from services.chassis.database.failures import NestedTransaction, StorageUnavailable
+
+__all__ = ["Database", "Instant", "NestedTransaction", "StorageUnavailable", "announce", "insert_if_absent"]

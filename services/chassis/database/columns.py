@@ -1,0 +1,57 @@
+"""Column types and statements that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Connection, Dialect, Table, literal
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment: an aware datetime outside, microseconds since 1970-01-01T00:00:00Z as BIGINT inside.
+
+    Exact, ordered like time, and the same on every engine. Refuses a datetime without a time zone (ValueError).
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """The number of microseconds."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """The moment, in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+    @property
+    def python_type(self) -> type[datetime]:
+        """The type of values outside."""
+        return datetime
+
+
+@cache
+def _insert_or_ignore(table: Table, dialect: str) -> Any:
+    # The one import that is needed: the other engine's dialect and drivers cost every process memory and time.
+    module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
+    return module.insert(table).on_conflict_do_nothing().returning(literal(1))
+
+
+def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+    """Inserts a row unless one of the table's unique keys is taken; says whether it did.
+
+    `values` names every column that has no default.
+    """
+    return tx.execute(_insert_or_ignore(table, tx.dialect.name), dict(values)).first() is not None

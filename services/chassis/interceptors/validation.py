@@ -1,0 +1,86 @@
+"""Checks each request against the rules its contract carries (protovalidate)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import buf.validate.validate_pb2  # noqa: F401  # registers the rules the descriptors carry
+import protovalidate
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from services.chassis.contract import Method
+from services.chassis.errors import FieldInvalid
+from services.chassis.interceptors.layer import Handler, Inside, guard
+
+_validator: Final = protovalidate.Validator()
+_MASK: Final = "update_mask"
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    path = ""
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        subscript = element.subscript
+        if subscript is not None:
+            path += f"[{subscript.value!r}]" if isinstance(subscript.value, str) else f"[{subscript.value}]"
+    return path
+
+
+def _updated_paths(request: Message, resource: FieldDescriptor) -> frozenset[str]:
+    """Paths an update touches: its mask, or every populated field of the resource (AIP-134)."""
+    mask: FieldMask = getattr(request, _MASK)
+    fields = mask.paths or [field.name for field, _ in getattr(request, resource.name).ListFields()]
+    return frozenset(f"{resource.name}.{field}" for field in fields) | {f"{resource.name}.name"}
+
+
+def _refuse_nul(request: Message) -> None:
+    """Raises FieldInvalid for texts with a NUL character, which PostgreSQL cannot store."""
+    fields = [path for path, text in _texts(request, "") if "\0" in text]
+    if fields:
+        raise FieldInvalid([(path, "must not contain a NUL character") for path in fields])
+
+
+def _texts(message: Message, prefix: str) -> Iterator[tuple[str, str]]:
+    for field, value in message.ListFields():
+        values = [(f"[{i}]", item) for i, item in enumerate(value)] if field.is_repeated else [("", value)]
+        for subscript, item in values:
+            path = f"{prefix}{field.name}{subscript}"
+            if field.message_type is not None:
+                yield from _texts(item, f"{path}.")
+            elif field.type == FieldDescriptor.TYPE_STRING:
+                yield path, item
+
+
+def _resource_field(method: Method) -> FieldDescriptor | None:
+    if _MASK not in method.request.fields_by_name:
+        return None
+    return next(field for field in method.request.fields if field.message_type is not None and field.name != _MASK)
+
+
+def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+    """Refuses a request that breaks a rule with FIELD_INVALID, naming every field. In an update only the fields that
+    are being changed are held to their rules."""
+    resource = _resource_field(method)
+
+    def check(request: Message) -> None:
+        if b"\0" in request.SerializeToString():
+            _refuse_nul(request)
+        found = _validator.collect_violations(request)
+        if not found:
+            return
+        violations = [(_path(violation), violation.proto.message or "is not valid") for violation in found]
+        if resource is not None:
+            touched = _updated_paths(request, resource)
+            prefix = f"{resource.name}."
+            violations = [
+                (path, text)
+                for path, text in violations
+                if not path.startswith(prefix) or any(path == t or path.startswith((f"{t}.", f"{t}[")) for t in touched)
+            ]
+        if violations:
+            raise FieldInvalid(violations)
+
+    return guard(check, proceed, method)

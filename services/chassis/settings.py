@@ -1,0 +1,71 @@
+"""The settings every service has, read from the environment once at start."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    """Where the process runs; development adds reflection and the token command."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class TraceExport(StrEnum):
+    """Where spans go."""
+
+    OFF = "off"
+    CONSOLE = "console"
+    FILE = "file"
+    OTLP = "otlp"
+
+
+class ChassisSettings(BaseSettings):
+    """Settings of one service process; each is the environment variable `BOOKSTORE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="BOOKSTORE_", frozen=True, extra="ignore")
+
+    environment: Environment = Environment.DEVELOPMENT
+    data_dir: Path = Path(".data")
+    """Folder of databases, logs, mail and traces."""
+    listen: str = "127.0.0.1:0"
+    """Address and port of the gRPC server; port 0 lets the system choose."""
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the Prometheus endpoint on loopback; 0 switches it off."""
+    tls_dir: Path | None = None
+    """Folder with ca.pem, <process>.pem and <process>.key for mutual TLS. Required in production."""
+    targets: dict[str, list[str]] = Field(default_factory=dict)
+    """Addresses of each process as JSON; a process that is not named is looked up as dns:///<process>:8080."""
+    database_url: str = ""
+    """Template with {service}; empty means one SQLite file per service in the data folder."""
+    database_pool_size: int = Field(default=16, ge=1, le=200)
+    """PostgreSQL connections per process."""
+    nats_url: SecretStr = SecretStr("")
+    otlp_endpoint: str = ""
+    """OTLP/HTTP endpoint for traces, such as http://127.0.0.1:4318."""
+    traces: TraceExport = TraceExport.FILE
+    trace_sample: float = Field(default=1.0, ge=0, le=1)
+    """Share of traces recorded, 0 to 1, decided where a trace begins."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    core: int | None = Field(default=None, ge=0)
+    """Processor the worker is pinned to; empty leaves it to the system."""
+    threads: int = Field(default=16, ge=2, le=256)
+    """Threads that serve calls; also bounds how many run at once."""
+    drain_seconds: float = Field(default=5.0, ge=0, le=60)
+    """How long calls in flight may take to finish after SIGTERM."""
+
+    @property
+    def traced(self) -> bool:
+        """Whether spans are recorded at all."""
+        return self.traces is not TraceExport.OFF or bool(self.otlp_endpoint)
+
+    def database_url_for(self, service: str) -> str:
+        """The SQLAlchemy URL of one service's database."""
+        if self.database_url:
+            return self.database_url.replace("{service}", service)
+        return f"sqlite:///{(self.data_dir / 'db' / f'{service}.sqlite3').absolute()}"

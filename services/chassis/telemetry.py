@@ -1,0 +1,131 @@
+"""Logs, traces and metrics of one process: structlog JSON, OpenTelemetry, Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_NAMESPACE, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+from structlog.tracebacks import ExceptionDictTransformer
+
+from services.chassis.settings import ChassisSettings, TraceExport
+
+_EXPORT_EVERY_MS = 1000
+
+
+def _with_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = format(context.trace_id, "032x")
+        event["span_id"] = format(context.span_id, "016x")
+    return event
+
+
+def configure_logs(process: str, level: str) -> None:
+    """Every log line of the process is one JSON object on standard error with the process name and the trace."""
+    number = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _with_trace,
+            # Without local variables: they hold requests, and requests hold secrets.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=process)
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def _exporter(settings: ChassisSettings, process: str) -> SpanExporter | None:
+    export = TraceExport.OTLP if settings.otlp_endpoint else settings.traces
+    if export is TraceExport.OTLP:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # slow to import
+
+        return OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
+    if export is TraceExport.CONSOLE:
+        return ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(indent=None) + "\n")
+    if export is TraceExport.FILE:
+        folder = settings.data_dir / "traces"
+        folder.mkdir(parents=True, exist_ok=True)
+        return _file_exporter(folder / f"{process}.jsonl")
+    return None
+
+
+def _file_exporter(path: Path) -> SpanExporter:
+    return ConsoleSpanExporter(out=path.open("a"), formatter=lambda span: span.to_json(indent=None) + "\n")
+
+
+class _Entrances(Sampler):
+    """Traces begin where something comes in or is begun on purpose.
+
+    A statement or call without a parent is background polling, which would drown every other trace.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._ratio = TraceIdRatioBased(share)
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        """Drops what begins with a client span, takes the given share of the rest."""
+        if kind is SpanKind.CLIENT:
+            return SamplingResult(Decision.DROP)
+        return self._ratio.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        """A name for people."""
+        return f"Entrances{{{self._ratio.get_description()}}}"
+
+
+def configure(settings: ChassisSettings, process: str, instance: str) -> Callable[[], None]:
+    """Sets up logs, traces and metrics; answers the function that flushes them at the end."""
+    configure_logs(process, settings.log_level)
+    resource = Resource.create(
+        {SERVICE_NAME: process, SERVICE_NAMESPACE: "bookstore", SERVICE_INSTANCE_ID: instance},
+    )
+    shutdowns: list[Callable[[], object]] = []
+    exporter = _exporter(settings, process)
+    if exporter is not None:
+        tracers = TracerProvider(resource=resource, sampler=ParentBased(_Entrances(settings.trace_sample)))
+        tracers.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
+        trace.set_tracer_provider(tracers)
+        shutdowns.append(tracers.shutdown)
+    if settings.metrics_port:
+        from opentelemetry.exporter.prometheus import PrometheusMetricReader
+        from prometheus_client import start_http_server
+
+        meters = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
+        metrics.set_meter_provider(meters)
+        start_http_server(settings.metrics_port, addr=settings.listen.rpartition(":")[0])
+        shutdowns.append(meters.shutdown)
+
+    def shutdown() -> None:
+        for end in shutdowns:
+            end()
+
+    return shutdown

@@ -1,0 +1,321 @@
+"""Every call through the real server: errors, access, validation, deadlines, replays, identity."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from bookstore.catalog.v1 import book_pb2, catalog_service_pb2, catalog_service_pb2_grpc
+from bookstore.inventory.v1 import inventory_service_pb2, inventory_service_pb2_grpc, reservation_pb2
+from bookstore.orders.v1 import orders_requests_pb2, orders_service_pb2_grpc
+from opentelemetry import trace
+
+from services.chassis.call import caller, remaining
+from services.chassis.channel import open_channel
+from services.chassis.interceptors import ORDER
+from services.chassis.kernel import ErrorKind, ServiceError
+from services.chassis.service import Runtime, Service, Servicer
+from services.chassis.testing import Served, refused, running
+
+GetBook = catalog_service_pb2.GetBookRequest
+Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+
+
+class OutOfShelves(ServiceError):
+    """A domain error of the test."""
+
+    kind = ErrorKind.FAILED_PRECONDITION
+    reason = "OUT_OF_SHELVES"
+
+
+class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
+    """A catalog whose answers each test decides."""
+
+    def __init__(self) -> None:
+        self.get: Behaviour = lambda request, _: book_pb2.Book(name=request.name)
+        self.create: Behaviour = lambda request, _: book_pb2.Book(name=f"books/{request.book_id}", etag='"1"')
+
+    def GetBook(self, request: Any, context: Any) -> Any:
+        return self.get(request, context)
+
+    def CreateBook(self, request: Any, context: Any) -> Any:
+        return self.create(request, context)
+
+    def UpdateBook(self, request: Any, context: Any) -> Any:
+        return request.book
+
+
+class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
+    """Says who asked for a reservation."""
+
+    def GetReservation(self, request: Any, context: Any) -> Any:
+        return reservation_pb2.Reservation(name=caller().service or "")
+
+
+class Orders(orders_service_pb2_grpc.OrderServiceServicer):
+    """Streams that stay open until the test lets them go."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Semaphore(0)
+        self.let_go = threading.Event()
+
+    def WatchOrder(self, request: Any, context: Any) -> Iterator[Any]:
+        self.opened.release()
+        self.let_go.wait(10)
+        yield orders_requests_pb2.WatchOrderResponse(last=True)
+
+
+@pytest.fixture
+def catalog() -> Catalog:
+    return Catalog()  # type: ignore[abstract]  # only what the tests call
+
+
+@pytest.fixture
+def orders() -> Orders:
+    return Orders()  # type: ignore[abstract]  # only what the tests call
+
+
+@pytest.fixture
+def served(tmp_path: Path, catalog: Catalog, orders: Orders) -> Iterator[Served]:
+    def build(_: Runtime) -> Service:
+        return Service(
+            name="catalog",
+            servicers=(
+                Servicer(catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server, catalog),
+                Servicer(inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server, Inventory()),  # type: ignore[abstract]
+                Servicer(orders_service_pb2_grpc.add_OrderServiceServicer_to_server, orders),
+            ),
+        )
+
+    with running("catalog", build, folder=tmp_path, migrations=False) as served:
+        yield served
+
+
+@pytest.fixture
+def stub(served: Served) -> catalog_service_pb2_grpc.CatalogServiceStub:
+    return served.stub(catalog_service_pb2_grpc.CatalogServiceStub)
+
+
+def raising(error: Exception) -> Behaviour:
+    def behave(_: Any, __: grpc.ServicerContext) -> Any:
+        raise error
+
+    return behave
+
+
+def test_the_order_of_the_layers_is_stated_once() -> None:
+    names = [layer.__module__.rpartition(".")[2] for layer in ORDER]
+    assert names == ["telemetry", "errors", "deadline", "access", "validation", "http", "idempotency"]
+
+
+def test_a_domain_error_arrives_with_code_reason_domain_and_metadata(
+    catalog: Catalog, stub: catalog_service_pb2_grpc.CatalogServiceStub
+) -> None:
+    catalog.get = raising(OutOfShelves("no room", shelf="7"))
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, "OUT_OF_SHELVES") as refusal:
+        stub.GetBook(GetBook(name="books/1"))
+    assert (refusal.domain, refusal.metadata, refusal.message) == ("catalog.bookstore", {"shelf": "7"}, "no room")
+
+
+def test_the_text_of_an_unexpected_error_stays_inside(
+    catalog: Catalog, stub: catalog_service_pb2_grpc.CatalogServiceStub
+) -> None:
+    catalog.get = raising(RuntimeError("the secret is 42"))
+    with refused(grpc.StatusCode.INTERNAL, "UNEXPECTED") as refusal:
+        stub.GetBook(GetBook(name="books/1"))
+    assert "42" not in refusal.message
+    assert refusal.metadata["incident"] in refusal.message
+
+
+def test_a_bad_field_is_named(stub: catalog_service_pb2_grpc.CatalogServiceStub) -> None:
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        stub.GetBook(GetBook(name="shelves/1"))
+    assert refusal.fields == ["name"]
+
+
+def test_a_text_that_no_database_takes_is_refused_by_field(served: Served) -> None:
+    staff = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("staff",))
+    book = book_pb2.Book(name="books/1", contributors=[book_pb2.Contributor(display_name="A\0B")])
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        staff.UpdateBook(catalog_service_pb2.UpdateBookRequest(book=book))
+    assert refusal.fields == ["book.contributors[0].display_name"]
+
+
+def test_an_update_is_held_to_the_rules_of_what_it_changes_only(served: Served) -> None:
+    staff = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("staff",))
+    update = catalog_service_pb2.UpdateBookRequest(book=book_pb2.Book(name="books/1", title="New"))
+    assert staff.UpdateBook(update).title == "New"
+    update.update_mask.paths.append("title")
+    update.book.title = ""
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        staff.UpdateBook(update)
+    assert refusal.fields == ["book.title"]
+
+
+def test_staff_methods_need_a_token_and_then_the_role(served: Served) -> None:
+    request = catalog_service_pb2.UpdateBookRequest(book=book_pb2.Book(name="books/1", title="New"))
+    with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
+        served.stub(catalog_service_pb2_grpc.CatalogServiceStub).UpdateBook(request)
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED"):
+        served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1").UpdateBook(request)
+    admin = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("admin",))
+    assert admin.UpdateBook(request).title == "New"
+
+
+def test_internal_methods_are_for_the_services_the_contract_names(served: Served) -> None:
+    request = inventory_service_pb2.GetReservationRequest(name="reservations/1")
+    for service, user in (("edge", "users/1"), ("carts", None)):
+        with refused(grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED"):
+            served.stub(
+                inventory_service_pb2_grpc.InventoryServiceStub, user=user, roles=("admin",), service=service
+            ).GetReservation(request)
+    orders = served.stub(inventory_service_pb2_grpc.InventoryServiceStub, service="orders")
+    assert orders.GetReservation(request).name == "orders"
+
+
+def test_claims_that_cannot_be_read_are_refused(served: Served) -> None:
+    with grpc.insecure_channel(served.address) as channel:
+        stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+        with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
+            stub.GetBook(GetBook(name="books/1"), metadata=(("x-bookstore-claims", "no claims"),))
+
+
+def test_the_deadline_is_the_sooner_of_the_clients_and_the_contracts(
+    catalog: Catalog, stub: catalog_service_pb2_grpc.CatalogServiceStub
+) -> None:
+    seen: list[float] = []
+
+    def note(request: Any, _: grpc.ServicerContext) -> Any:
+        seen.append(remaining() or 0)
+        return book_pb2.Book(name=request.name)
+
+    catalog.get = note
+    stub.GetBook(GetBook(name="books/1"))
+    stub.GetBook(GetBook(name="books/1"), timeout=1)
+    assert 1.5 < seen[0] <= 2  # the contract says 2 s
+    assert 0.5 < seen[1] < 1.5
+
+
+def test_what_was_created_answers_its_status_location_and_etag_for_http(served: Served) -> None:
+    staff = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("staff",))
+    request = catalog_service_pb2.CreateBookRequest(book_id="a", request_id=str(uuid4()))
+    request.book.title, request.book.isbn13, request.book.format = "T", "9780306406157", book_pb2.Book.FORMAT_HARDCOVER
+    request.book.contributors.add(display_name="A", role=book_pb2.Contributor.ROLE_AUTHOR)
+    request.book.price.currency_code, request.book.price.units = "EUR", 1
+    _, call = staff.CreateBook.with_call(request)
+    metadata = dict(call.initial_metadata())
+    assert (metadata["x-bookstore-http-status"], metadata["location"], metadata["etag"]) == (
+        "201",
+        "/v1/books/a",
+        '"1"',
+    )
+
+
+def test_streams_cannot_take_all_threads(served: Served, orders: Orders) -> None:
+    stub = served.stub(orders_service_pb2_grpc.OrderServiceStub, user="users/1")
+    request = orders_requests_pb2.WatchOrderRequest(name="orders/1")
+    streams = [stub.WatchOrder(request) for _ in range(4)]  # a quarter of 16 threads
+    for _ in streams:
+        assert orders.opened.acquire(timeout=5)
+    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"):
+        next(stub.WatchOrder(request))
+    books = served.stub(catalog_service_pb2_grpc.CatalogServiceStub)
+    assert books.GetBook(GetBook(name="books/1")).name == "books/1"
+    orders.let_go.set()
+    assert all(next(stream).last for stream in streams)
+
+
+class Unavailable(ServiceError):
+    """A passing failure of the test."""
+
+    kind = ErrorKind.UNAVAILABLE
+    reason = "STORAGE_UNAVAILABLE"
+
+
+def _channel(served: Served) -> grpc.Channel:
+    return open_channel("catalog", caller="carts", addresses=[served.address], credentials=None)
+
+
+def test_a_read_is_repeated_after_a_passing_failure(served: Served, catalog: Catalog) -> None:
+    failures = iter([Unavailable("passing"), Unavailable("passing")])
+
+    def flaky(request: Any, _: grpc.ServicerContext) -> Any:
+        for failure in failures:
+            raise failure
+        return book_pb2.Book(name=request.name)
+
+    catalog.get = flaky
+    with _channel(served) as channel:
+        stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+        assert stub.GetBook(GetBook(name="books/1")).name == "books/1"
+
+
+def test_a_call_for_a_call_has_no_more_time_than_that(served: Served, catalog: Catalog) -> None:
+    seen: list[float] = []
+
+    def inner(request: Any, _: grpc.ServicerContext) -> Any:
+        seen.append(remaining() or 0)
+        return book_pb2.Book(name=request.name)
+
+    with _channel(served) as channel:
+        downstream = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+
+        def outer(request: Any, _: grpc.ServicerContext) -> Any:
+            catalog.get = inner
+            return downstream.GetBook(request)
+
+        catalog.get = outer
+        stub = served.stub(catalog_service_pb2_grpc.CatalogServiceStub)
+        stub.GetBook(GetBook(name="books/1"), timeout=0.5)
+    assert 0 < seen[0] < 0.5
+
+
+def test_the_breaker_opens_after_repeated_failures_and_names_the_service(served: Served, catalog: Catalog) -> None:
+    calls: list[str] = []
+
+    def broken(request: Any, _: grpc.ServicerContext) -> Any:
+        calls.append(request.name)
+        raise Unavailable("down")
+
+    catalog.get = broken
+    with _channel(served) as channel:
+        stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+        for _ in range(5):
+            with refused(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE"):
+                stub.GetBook(GetBook(name="books/1"))
+        before = len(calls)
+        with refused(grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE") as refusal:
+            stub.GetBook(GetBook(name="books/1"))
+    assert refusal.metadata == {"service": "catalog"}
+    assert len(calls) == before
+
+
+def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with open_channel("catalog", caller="carts", addresses=["127.0.0.1:1"], credentials=None) as channel:
+        stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+        with refused(grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE") as refusal:
+            stub.GetBook(GetBook(name="books/1"))
+    assert refusal.metadata == {"service": "catalog"}
+
+
+def test_a_traced_call_carries_its_context_and_fails_with_typed_errors(served: Served, catalog: Catalog) -> None:
+    seen: list[str] = []
+
+    def note(request: Any, context: grpc.ServicerContext) -> Any:
+        seen.extend(str(value) for key, value in context.invocation_metadata() if key == "traceparent")
+        raise OutOfShelves("no room", shelf="7")
+
+    catalog.get = note
+    parent = trace.NonRecordingSpan(trace.SpanContext(7, 7, is_remote=True, trace_flags=trace.TraceFlags(1)))
+    with (
+        trace.use_span(parent),
+        open_channel("catalog", caller="carts", addresses=[served.address], credentials=None, traced=True) as channel,
+        refused(grpc.StatusCode.FAILED_PRECONDITION, "OUT_OF_SHELVES"),
+    ):
+        catalog_service_pb2_grpc.CatalogServiceStub(channel).GetBook(GetBook(name="books/1"))
+    assert seen[0].startswith(f"00-{7:032x}-")

@@ -1,0 +1,207 @@
+"""Filters and orders: what they select, and how bad ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    exists,
+    insert,
+    select,
+)
+
+from services.chassis.database import Instant
+from services.chassis.filtering import (
+    FilterField,
+    FilterInvalid,
+    choice_field,
+    date_field,
+    flag_field,
+    member_field,
+    moment_field,
+    number_field,
+    parse_filter,
+    parse_order_by,
+    text_field,
+)
+
+metadata = MetaData()
+items = Table(
+    "items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("price", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("hidden", Boolean, nullable=False),
+    Column("made", Instant, nullable=False),
+    Column("day", Date),
+)
+tags = Table("tags", metadata, Column("item", Integer), Column("tag", Text))
+
+FIELDS: Final[dict[str, FilterField]] = {
+    "title": text_field(items.c.title),
+    "price.minor": number_field(items.c.price),
+    "state": choice_field(items.c.state, {"ACTIVE": "active", "GONE": "gone"}),
+    "hidden": flag_field(items.c.hidden),
+    "create_time": moment_field(items.c.made),
+    "day": date_field(items.c.day),
+    "tags": member_field(items.c.id, lambda tag: exists().where(tags.c.item == items.c.id, tags.c.tag == tag)),
+}
+ROWS: Final = [
+    (1, "War and Peace", 1500, "active", False, datetime(2026, 1, 1, tzinfo=UTC), date(1869, 1, 1), ["war", "long"]),
+    (2, 'The "Stranger"', 900, "active", False, datetime(2026, 1, 2, tzinfo=UTC), None, ["short"]),
+    (3, "100% Wolf", 1500, "gone", True, datetime(2026, 1, 3, 12, tzinfo=UTC), date(2009, 5, 1), []),
+]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        for identifier, title, price, state, hidden, made, day, its_tags in ROWS:
+            row = {"id": identifier, "title": title, "price": price, "state": state, "hidden": hidden}
+            connection.execute(insert(items), {**row, "made": made, "day": day})
+            for tag in its_tags:
+                connection.execute(insert(tags), {"item": identifier, "tag": tag})
+        yield connection
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [1, 2, 3]),
+        ("   ", [1, 2, 3]),
+        ("price.minor > 900", [1, 3]),
+        ("price.minor>=900 AND price.minor <1500", [2]),
+        ("price.minor != 1500", [2]),
+        ("price.minor:900", [2]),
+        ('title = "War and Peace"', [1]),
+        ("title = 'War and Peace'", [1]),
+        (r'title = "The \"Stranger\""', [2]),
+        ("title:war", [1]),
+        ("title:100%", [3]),
+        ('title:"%"', [3]),
+        ('title:"_"', []),
+        ("state = ACTIVE", [1, 2]),
+        ("state != ACTIVE", [3]),
+        ("state:GONE", [3]),
+        ("hidden = true", [3]),
+        ("hidden=false AND state=ACTIVE AND price.minor=1500", [1]),
+        ("create_time < 2026-01-02T00:00:00Z", [1]),
+        ('createTime >= "2026-01-03T13:00:00+01:00"', [3]),
+        ("day > 1900-01-01", [3]),
+        ("day:*", [1, 3]),
+        ("tags:war", [1]),
+        ("tags:war AND tags:long", [1]),
+        ("tags:war AND tags:short", []),
+        ("  state  =  ACTIVE  AND  tags : short  ", [2]),
+    ],
+)
+def test_a_filter_selects(connection: Connection, text: str, expected: list[int]) -> None:
+    query = select(items.c.id).where(*parse_filter(text, FIELDS)).order_by(items.c.id)
+    assert list(connection.execute(query).scalars()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "part"),
+    [
+        ("colour = red", "colour", "not one of create_time, day, hidden, price.minor, state, tags, title"),
+        ("price.minor", "price.minor", "needs one of"),
+        ("price.minor =", "price.minor", "needs a word"),
+        ("price.minor = cheap", "price.minor", "whole number"),
+        ("price.minor = 99999999999999999999", "price.minor", "whole number"),
+        ("price.minor = 1 OR state = GONE", "filter", "AND is expected"),
+        ("price.minor = 1 state = GONE", "filter", "AND is expected"),
+        ("NOT state = GONE", "NOT", "not one of"),
+        ("(state = GONE)", "filter", "a field is expected at character 1"),
+        ("state = GONE AND", "filter", "a field is expected at character 17"),
+        ("state = GONE AND  ", "filter", "a field is expected at character 17"),
+        ("AND state = GONE", "AND", "not one of"),
+        ("state = BROKEN", "state", "one of ACTIVE, GONE"),
+        ("state > ACTIVE", "state", "compared by != : ="),
+        ("tags = war", "tags", "compared by :"),
+        ("hidden = maybe", "hidden", "one of false, true"),
+        ("create_time > 2026-01-02T00:00:00", "create_time", "2026-01-31T12:00:00Z"),
+        ("create_time > yesterday", "create_time", "2026-01-31T12:00:00Z"),
+        ("day > 1900-02-30", "day", "2026-01-31"),
+        ('title = "open', "title", "needs a word"),
+        ('title = "a"b', "title", "needs a word"),
+        ("title = a\0b", "title", "zero character"),
+    ],
+)
+def test_a_bad_filter_is_refused_and_names_its_field(text: str, field: str, part: str) -> None:
+    with pytest.raises(FilterInvalid) as refusal:
+        parse_filter(text, FIELDS)
+    assert part in refusal.value.message
+    assert refusal.value.metadata["field"] == field
+    assert refusal.value.field == "filter"
+
+
+def test_a_filter_is_limited_in_length_and_terms() -> None:
+    ten = " AND ".join(["price.minor > 1"] * 10)
+    assert len(parse_filter(ten, FIELDS)) == 10
+    with pytest.raises(FilterInvalid, match="at most 10"):
+        parse_filter(ten + " AND price.minor > 1", FIELDS)
+    with pytest.raises(FilterInvalid, match="1024 bytes"):
+        parse_filter(f'title = "{"ü" * 600}"', FIELDS)
+
+
+@given(st.text(alphabet=st.sampled_from("title price.minor=!<>:\"'\\ AND0*()\0é"), max_size=60))
+def test_any_text_is_understood_or_refused(text: str) -> None:
+    try:
+        conditions = parse_filter(text, FIELDS)
+    except FilterInvalid:
+        return
+    assert len(conditions) <= 10
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=40))
+def test_any_text_can_be_a_quoted_value(value: str) -> None:
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    (condition,) = parse_filter(f'title = "{quoted}"', FIELDS)
+    assert list(condition.compile().params.values()) == [value]
+
+
+def test_an_order_is_a_list_with_the_key_as_the_last_word() -> None:
+    fields = {"title": items.c.title, "price.minor": items.c.price}
+    order = parse_order_by(" price.minor desc , title", fields, default="title", key=items.c.id)
+    assert [(key.column, key.descending) for key in order] == [
+        (items.c.price, True),
+        (items.c.title, False),
+        (items.c.id, False),
+    ]
+    assert [key.column for key in parse_order_by("", fields, default="title", key=items.c.id)] == [
+        items.c.title,
+        items.c.id,
+    ]
+    newest_first = parse_order_by("create_time desc", {"create_time": items.c.made}, default="", key=items.c.id)
+    assert newest_first[-1].descending
+
+
+def test_ordering_by_the_key_itself_names_it_once() -> None:
+    order = parse_order_by("name desc", {"name": items.c.id}, default="name", key=items.c.id)
+    assert [(key.column, key.descending) for key in order] == [(items.c.id, True)]
+
+
+@pytest.mark.parametrize("text", ["colour", "title up", "title,", "title, title", "title desc desc", "title;", "1"])
+def test_a_bad_order_is_refused(text: str) -> None:
+    with pytest.raises(FilterInvalid) as refusal:
+        parse_order_by(text, {"title": items.c.title}, default="title", key=items.c.id)
+    assert refusal.value.field == "order_by"
