@@ -1,0 +1,93 @@
+"""Between the messages of the contract and the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from bookstore.identity.v1 import session_pb2, user_pb2
+from bookstore.policy.v1 import policy_pb2
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from services.chassis.errors import FieldInvalid
+from services.chassis.kernel import Role, etag
+from services.chassis.wire import timestamp
+from services.identity.accounts import Profile
+from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState
+from services.identity.sessions import Grant
+
+_STATES: Final = {state: user_pb2.User.State.Value(f"STATE_{state}") for state in UserState}
+_ROLES: Final = {role: policy_pb2.Role.Value(f"ROLE_{role.name}") for role in Role}
+_ROLE_OF: Final = {value: role for role, value in _ROLES.items()}
+_TOKEN_TYPE: Final = "Bearer"  # noqa: S105  # RFC 6750
+
+
+def user_message(user: User) -> user_pb2.User:
+    """The account as the contract has it."""
+    return user_pb2.User(
+        name=user.name,
+        display_name=user.display_name,
+        email=user.email,
+        roles=sorted(_ROLES[role] for role in user.roles),
+        state=_STATES[user.state],
+        create_time=timestamp(user.create_time),
+        update_time=timestamp(user.update_time),
+        etag=etag(user.version),
+    )
+
+
+def nothing(_: User) -> Empty:
+    """What is answered of an account that was closed."""
+    return Empty()
+
+
+def session_message(grant: Grant) -> session_pb2.Session:
+    """The tokens as the contract has them."""
+    return session_pb2.Session(
+        access_token=grant.access_token,
+        refresh_token=grant.refresh_token,
+        token_type=_TOKEN_TYPE,
+        expires_in=int(ACCESS_TOKEN_LIFE.total_seconds()),
+        user=grant.user.name,
+    )
+
+
+def profile_of(message: user_pb2.User) -> Profile:
+    """What a person says of themselves; output-only fields are ignored. Raises FieldInvalid."""
+    return Profile(**{field: read(message) for field, read in _FIELDS.items()})
+
+
+def changes_of(message: user_pb2.User, mask: FieldMask) -> Mapping[str, str]:
+    """The fields of Profile to change and their values: those of the mask, or all populated ones when it is empty.
+
+    Raises FieldInvalid for an account without name, a path that is no field of an account, and for the password.
+    """
+    if not message.name:
+        raise FieldInvalid([("user.name", "is required")])
+    unknown = [path for path in mask.paths if path not in user_pb2.User.DESCRIPTOR.fields_by_name]
+    if unknown:
+        raise FieldInvalid([("update_mask", f"{path!r} is not a field of an account") for path in unknown])
+    paths = mask.paths or [field.name for field, _ in message.ListFields()]
+    if "password" in paths:
+        raise FieldInvalid([("user.password", "is changed by ChangePassword alone")])
+    return {path: _FIELDS[path](message) for path in paths if path in _FIELDS}
+
+
+def roles_of(values: list[policy_pb2.Role.ValueType]) -> frozenset[Role]:
+    """The roles of the domain."""
+    return frozenset(_ROLE_OF[value] for value in values)
+
+
+def _display_name(message: user_pb2.User) -> str:
+    name = message.display_name.strip()
+    if not name:
+        raise FieldInvalid([("user.display_name", "must not be blank")])
+    return name
+
+
+# The fields of Profile, which bear the names of the contract's.
+_FIELDS: Final[Mapping[str, Callable[[user_pb2.User], str]]] = {
+    "display_name": _display_name,
+    "email": lambda message: message.email,
+}
