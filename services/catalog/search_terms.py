@@ -1,0 +1,107 @@
+"""What ListBooks may be filtered and sorted by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, and_, func, select
+
+from services.catalog.domain import Format
+from services.catalog.isbn import IsbnInvalid, isbn13
+from services.catalog.storage import BOOK_CATEGORIES, BOOK_CONTRIBUTORS, BOOKS, THOUSANDTHS, day_number, folded
+from services.chassis.filtering import FilterField, member_field
+
+_EQUAL: Final = frozenset({"="})
+_ORDERED: Final = frozenset({"=", "<", "<=", ">", ">="})
+_AMOUNT: Final = re.compile(rf"[0-9]{{1,12}}(\.[0-9]{{1,{THOUSANDTHS}}})?")
+_BEGINNING: Final = "*"
+_LAST_CHARACTER: Final = "\U0010ffff"
+
+
+def _field(
+    column: ColumnElement[Any],
+    convert: Callable[[str], Any],
+    *,
+    operators: frozenset[str] = _EQUAL,
+    equal: Callable[[Any], ColumnElement[bool]] | None = None,
+) -> FilterField:
+    """A field of one value; `:` means the same as `=`."""
+    return FilterField(
+        column=column,
+        convert=convert,
+        operators=operators,
+        has=equal or (lambda value: column == value),
+        equal=equal,
+    )
+
+
+def _members(table: Table) -> FilterField:
+    """A field of several texts, whose folded forms are in a table of their own."""
+    key: ColumnElement[str] = table.primary_key.columns[0]
+    holders = select(table.c.book_id)
+    first = select(func.min(key)).where(table.c.book_id == BOOKS.c.id).scalar_subquery()
+    return member_field(first, lambda text: BOOKS.c.id.in_(holders.where(key == _folded(text))))
+
+
+def _folded(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text holds no zero character")
+    return folded(text)
+
+
+def _title(text: str) -> ColumnElement[bool]:
+    if not text.endswith(_BEGINNING):
+        return BOOKS.c.title_key == text
+    beginning = text.removesuffix(_BEGINNING)
+    return and_(BOOKS.c.title_key >= beginning, BOOKS.c.title_key <= beginning + _LAST_CHARACTER)
+
+
+def _format(text: str) -> str:
+    name = text.upper().removeprefix("FORMAT_")
+    if name not in set(Format):
+        raise ValueError(f"one of {', '.join(Format)} is expected")
+    return name
+
+
+def _isbn(text: str) -> str:
+    try:
+        return isbn13(text)
+    except IsbnInvalid as error:
+        raise ValueError(error.message) from error
+
+
+def _amount(text: str) -> int:
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError(f"an amount such as 12.50, with at most {THOUSANDTHS} digits after the point, is expected")
+    return int(Decimal(text).scaleb(THOUSANDTHS))
+
+
+def _day(text: str) -> int:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a day such as 2001-05-30 is expected") from None
+    return day_number(day.year, day.month, day.day)
+
+
+FILTER_FIELDS: Final[Mapping[str, FilterField]] = {
+    "format": _field(BOOKS.c.format, _format),
+    "language_code": _field(BOOKS.c.language_key, _folded),
+    "publisher": _field(BOOKS.c.publisher_key, _folded),
+    "isbn13": _field(BOOKS.c.isbn13, _isbn),
+    "title": _field(BOOKS.c.title_key, _folded, equal=_title),
+    "categories": _members(BOOK_CATEGORIES),
+    "contributors": _members(BOOK_CONTRIBUTORS),
+    "price": _field(BOOKS.c.price_amount, _amount, operators=_ORDERED),
+    "publish_date": _field(BOOKS.c.publish_day, _day, operators=_ORDERED),
+}
+ORDER_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
+    "title": BOOKS.c.title_key,
+    "price": BOOKS.c.price_amount,
+    "publish_date": BOOKS.c.publish_day,
+    "create_time": BOOKS.c.create_time,
+}
