@@ -1,0 +1,43 @@
+"""Puts carts together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from bookstore.carts.v1.carts_service_pb2_grpc import add_CartServiceServicer_to_server
+
+from services.carts.api import CartsApi
+from services.carts.clients import GrpcCatalog, GrpcPrices
+from services.carts.editing import Editing
+from services.carts.events import Settling
+from services.carts.settings import CartsSettings
+from services.carts.sweeping import Sweeping
+from services.carts.viewing import Viewing
+from services.chassis.service import Runtime, Service, Servicer
+from services.chassis.worker import Worker
+
+_SWEEP_EVERY: Final = timedelta(minutes=10)
+
+
+def build(runtime: Runtime) -> Service:
+    """The carts service."""
+    settings = runtime.settings(CartsSettings)
+    prices = GrpcPrices(runtime.channel("promotions"))
+    editing = Editing(
+        runtime.database,
+        clock=runtime.clock,
+        ids=runtime.ids,
+        answers=runtime.answers,
+        prices=prices,
+        catalog=GrpcCatalog(runtime.channel("catalog")),
+        guest_lifetime=settings.guest_lifetime,
+    )
+    api = CartsApi(viewing=Viewing(runtime.database, clock=runtime.clock, prices=prices), editing=editing)
+    sweeping = Sweeping(runtime.database, runtime.clock)
+    return Service(
+        name="carts",
+        servicers=(Servicer(add_CartServiceServicer_to_server, api),),
+        subscriptions=(Settling(runtime.clock).subscription,),
+        workers=(Worker("sweep-guest-carts", _SWEEP_EVERY, sweeping.run),),
+    )
