@@ -1,0 +1,34 @@
+"""Puts payments together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from bookstore.payments.v1.payments_service_pb2_grpc import add_PaymentServiceServicer_to_server
+
+from services.chassis.service import Runtime, Service, Servicer
+from services.chassis.worker import Worker
+from services.payments.api import PaymentsApi
+from services.payments.collecting import Collecting
+from services.payments.provider import GuardedProvider
+from services.payments.reading import Reading
+from services.payments.recording import Recording
+from services.payments.sandbox import SandboxProvider
+
+_ASK_EVERY: Final = timedelta(seconds=1)
+
+
+def build(runtime: Runtime) -> Service:
+    """The payment service."""
+    collecting = Collecting(
+        database=runtime.database,
+        recording=Recording(clock=runtime.clock, outbox=runtime.outbox),
+        provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock)),
+    )
+    api = PaymentsApi(reading=Reading(runtime.database), collecting=collecting)
+    return Service(
+        name="payments",
+        servicers=(Servicer(add_PaymentServiceServicer_to_server, api),),
+        workers=(Worker("ask-provider", _ASK_EVERY, collecting.resume),),
+    )

@@ -1,0 +1,81 @@
+"""Between the payments of the contract and those of the domain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bookstore.payments.v1 import payment_pb2
+from bookstore.payments.v1.payments_service_pb2 import AuthorizePaymentRequest
+from google.type.money_pb2 import Money as MoneyMessage
+
+from services.chassis.errors import FieldInvalid
+from services.chassis.kernel import CurrencyUnknown, Money, etag, resource_id
+from services.chassis.wire import money_from, money_message, timestamp
+from services.payments.domain import Charge, Payment, State
+from services.payments.ledger import Balance, balanced
+
+_STATES: Final = {state: payment_pb2.Payment.State.Value(f"STATE_{state}") for state in State}
+
+
+def id_of(collection: str, name: str, field: str) -> str:
+    """The id in a resource name. Raises FieldInvalid naming the field."""
+    try:
+        return resource_id(collection, name)
+    except ValueError:
+        raise FieldInvalid([(field, f"must be a name such as {collection}/1")]) from None
+
+
+def amount_of(message: MoneyMessage) -> Money:
+    """The amount of a request's field `amount`. Raises CurrencyUnknown naming the field."""
+    try:
+        return money_from(message)
+    except CurrencyUnknown as error:
+        raise CurrencyUnknown(error.message, field=f"amount.{error.field}") from error
+
+
+def charge_of(request: AuthorizePaymentRequest) -> Charge:
+    """What the order wants to be paid. Raises CurrencyUnknown."""
+    return Charge(
+        payment_id=id_of("orders", request.order, "order"),
+        user=request.user,
+        amount=amount_of(request.amount),
+        method=request.payment_method,
+    )
+
+
+def payment_message(payment: Payment) -> payment_pb2.Payment:
+    """The payment as the contract has it."""
+    amounts: dict[str, MoneyMessage] = {}
+    if payment.amount is not None:
+        amounts = {
+            "amount": money_message(payment.amount),
+            "captured_amount": money_message(payment.money(payment.captured_minor)),
+            "refunded_amount": money_message(payment.money(payment.refunded_minor)),
+        }
+    return payment_pb2.Payment(
+        name=payment.name,
+        order=payment.order,
+        user=payment.user,
+        state=_STATES[payment.state],
+        method=payment.method,
+        decline_reason=payment.decline_reason,
+        create_time=timestamp(payment.create_time),
+        update_time=timestamp(payment.update_time),
+        etag=etag(payment.version),
+        **amounts,
+    )
+
+
+def trial_balance_message(balances: tuple[Balance, ...]) -> payment_pb2.TrialBalance:
+    """The trial balance as the contract has it."""
+    return payment_pb2.TrialBalance(
+        accounts=[
+            payment_pb2.AccountBalance(
+                account=balance.account,
+                currency_code=balance.amount.currency,
+                balance=money_message(balance.amount),
+            )
+            for balance in balances
+        ],
+        balanced=balanced(balances),
+    )

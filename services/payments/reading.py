@@ -1,0 +1,75 @@
+"""Reads payments and the ledger; each method is one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement
+
+from services.chassis.database import Database
+from services.chassis.filtering import FilterField, moment_field, parse_filter, parse_order_by
+from services.chassis.kernel import Caller, resource_id
+from services.chassis.paging import Page, PageRequest, paginate
+from services.payments import storage
+from services.payments.domain import Payment, PaymentNotFound, State, payment_name
+from services.payments.ledger import Balance
+from services.payments.storage import PAYMENTS
+
+
+def _order(text: str) -> str:
+    return resource_id("orders", text)
+
+
+def _user(text: str) -> str:
+    return f"users/{resource_id('users', text)}"
+
+
+def _state(text: str) -> str:
+    name = text.upper().removeprefix("STATE_")
+    if name not in set(State):
+        raise ValueError(f"one of {', '.join(State)} is expected")
+    return name
+
+
+def _equal(column: ColumnElement[Any], convert: Callable[[str], Any]) -> FilterField:
+    return FilterField(column=column, convert=convert, operators=frozenset({"="}), has=lambda value: column == value)
+
+
+_FILTER_FIELDS: Final = {
+    "order": _equal(PAYMENTS.c.id, _order),
+    "user": _equal(PAYMENTS.c.payer, _user),
+    "state": _equal(PAYMENTS.c.state, _state),
+    "create_time": replace(moment_field(PAYMENTS.c.create_time), operators=frozenset({"<", "<=", ">", ">="})),
+}
+_ORDER_FIELDS: Final = {"create_time": PAYMENTS.c.create_time}
+
+
+class Reading:
+    """What payers and staff see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def payment(self, payment_id: str, caller: Caller) -> Payment:
+        """One payment, for its payer, for staff and for a service that calls in its own name.
+
+        Raises PaymentNotFound.
+        """
+        payment = self._database.read(lambda connection: storage.find_payment(connection, payment_id))
+        trusted = caller.is_staff or caller.user is None  # without a user only the services of the contract get here
+        if payment is None or not (trusted or caller.owns(payment.user)):
+            raise PaymentNotFound(payment_name(payment_id))
+        return payment
+
+    def page(self, filter_text: str, order_by: str, request: PageRequest) -> Page[Payment]:
+        """A page of payments. Raises FilterInvalid and PageTokenInvalid."""
+        statement = storage.SELECT_PAYMENTS.where(*parse_filter(filter_text, _FILTER_FIELDS))
+        order = parse_order_by(order_by, _ORDER_FIELDS, default="create_time desc", key=PAYMENTS.c.id)
+        page = self._database.read(lambda connection: paginate(connection, statement, order, request))
+        return page.map(storage.payment_of)
+
+    def balances(self) -> tuple[Balance, ...]:
+        """The balance of every account in every currency."""
+        return self._database.read(storage.balances)
