@@ -1,0 +1,60 @@
+"""Puts orders together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bookstore.orders.v1.orders_service_pb2_grpc import add_OrderServiceServicer_to_server
+
+from services.chassis.service import Runtime, Service, Servicer
+from services.chassis.worker import Worker
+from services.orders.api import OrdersApi
+from services.orders.checkout import Checkout
+from services.orders.claims import Claims
+from services.orders.clients import connect
+from services.orders.fulfilment import Fulfilment
+from services.orders.metrics import Metrics
+from services.orders.ports import Remotes
+from services.orders.reading import Reading, Watching
+from services.orders.saga import Saga
+from services.orders.settings import OrdersSettings
+
+_LOOK_FOR_WORK_EVERY = timedelta(seconds=1)
+
+
+def build(runtime: Runtime) -> Service:
+    """The orders service."""
+    return assemble(runtime, connect(runtime.channel))
+
+
+def assemble(runtime: Runtime, remotes: Remotes) -> Service:
+    """The orders service over the given ports."""
+    settings = runtime.settings(OrdersSettings)
+    database, clock, outbox = runtime.database, runtime.clock, runtime.outbox
+    claims = Claims(database, clock=clock, outbox=outbox, duration=settings.claim)
+    saga = Saga(database, claims, remotes, clock=clock, settings=settings, metrics=Metrics(database, clock))
+    checkout = Checkout(
+        database,
+        saga,
+        carts=remotes.carts,
+        prices=remotes.prices,
+        clock=clock,
+        ids=runtime.ids,
+        outbox=outbox,
+        claim=settings.claim,
+    )
+    api = OrdersApi(
+        checkout=checkout,
+        fulfilment=Fulfilment(clock=clock, ids=runtime.ids, outbox=outbox),
+        reading=Reading(database),
+        watching=Watching(database),
+        saga=saga,
+        answers=runtime.answers,
+    )
+    return Service(
+        name="orders",
+        servicers=(Servicer(add_OrderServiceServicer_to_server, api),),
+        workers=tuple(
+            Worker(f"saga-{number}", _LOOK_FOR_WORK_EVERY, saga.resume_due) for number in range(settings.workers)
+        ),
+    )
