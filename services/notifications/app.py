@@ -1,0 +1,54 @@
+"""Puts notifications together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from bookstore.notifications.v1.notifications_service_pb2_grpc import add_NotificationServiceServicer_to_server
+
+from services.chassis.service import Runtime, Service, Servicer
+from services.chassis.worker import Worker
+from services.notifications.api import NotificationsApi
+from services.notifications.clients import IdentityDirectory
+from services.notifications.delivering import Delivering
+from services.notifications.events import subscriptions
+from services.notifications.maildir import MaildirMailer
+from services.notifications.mailer import Mailer
+from services.notifications.queueing import Queueing
+from services.notifications.reading import Reading
+from services.notifications.settings import NotificationsSettings
+from services.notifications.smtp import SmtpMailer
+
+MAIL_FOLDER: Final = "mail"
+"""The Maildir, inside the data folder."""
+_LOOK_EVERY: Final = timedelta(seconds=2)
+
+
+def build(runtime: Runtime) -> Service:
+    """The notification service."""
+    database, clock = runtime.database, runtime.clock
+    settings = runtime.settings(NotificationsSettings)
+    delivering = Delivering(
+        database,
+        clock=clock,
+        directory=IdentityDirectory(runtime.channel("identity")),
+        mailer=mailer_for(settings, runtime.chassis.data_dir),
+        sender=settings.mail_from,
+        most_attempts=settings.mail_attempts,
+    )
+    worker = Worker("deliver-mail", _LOOK_EVERY, delivering.run)
+    database.on_commit(worker.wake)
+    return Service(
+        name="notifications",
+        servicers=(Servicer(add_NotificationServiceServicer_to_server, NotificationsApi(reading=Reading(database))),),
+        subscriptions=subscriptions(Queueing(clock=clock, ids=runtime.ids)),
+        workers=(worker,),
+    )
+
+
+def mailer_for(settings: NotificationsSettings, data_dir: Path) -> Mailer:
+    """The mail server that is set, or the Maildir."""
+    url = settings.smtp_url.get_secret_value()
+    return SmtpMailer(url) if url else MaildirMailer(data_dir / MAIL_FOLDER)

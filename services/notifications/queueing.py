@@ -1,0 +1,26 @@
+"""Queues a mail when something happened; all it does is write a row in the transaction it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from services.chassis.database import announce
+from services.chassis.kernel import Clock, Ids
+from services.notifications import storage
+from services.notifications.domain import Notification, Purchase
+
+
+class Queueing:
+    """Turns what happened into mails that are to be sent."""
+
+    def __init__(self, *, clock: Clock, ids: Ids) -> None:
+        self._clock = clock
+        self._ids = ids
+
+    def order_confirmed(self, tx: Connection, user: str, purchase: Purchase, trace: Mapping[str, str]) -> None:
+        """Queues the mail that an order is confirmed, once per order, and wakes who sends it."""
+        notification = Notification.of_confirmation(self._ids.new(), user, purchase, now=self._clock.now(), trace=trace)
+        if storage.add_notification(tx, notification):
+            announce(tx)
