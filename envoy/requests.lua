@@ -1,0 +1,70 @@
+-- The JSON listener: media types on the way in; status, location and leftovers of gRPC on the way out.
+
+local BODY_METHODS = {POST = true, PUT = true, PATCH = true}
+
+-- The path without its query, and without the names of guest carts: who knows one may use the cart.
+local function loggable(path)
+  return (path:gsub("%?.*$", ""):gsub("^(/v1/carts/)[^/:]+", "%1*"))
+end
+
+local function is_json(content_type)
+  local media = content_type:match("^%s*([^;%s]+)")
+  return media ~= nil and media:lower() == "application/json"
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  handle:streamInfo():dynamicMetadata():set("bookstore", "path", loggable(headers:get(":path") or ""))
+  headers:remove("grpc-timeout") -- the route sets the deadline
+  if not BODY_METHODS[headers:get(":method")] then
+    return
+  end
+  local content_type = headers:get("content-type")
+  local has_body = headers:get("transfer-encoding") ~= nil or (headers:get("content-length") or "0") ~= "0"
+  if (content_type ~= nil and not is_json(content_type)) or (content_type == nil and has_body) then
+    handle:respond({[":status"] = "415"}, "")
+  end
+end
+
+-- What the transcoder could not read becomes a BadRequest detail with the field's name, as services answer it.
+local function name_field(handle)
+  local body = handle:body()
+  local text = body:getBytes(0, body:length())
+  local message = text:match('"message":"(.*)"}')
+  local field = text:match("understood: ([%w_%.%[%]]+): ") or text:match('find field \\"([%w_%.]+)\\" in the type')
+  if message == nil or field == nil then
+    return
+  end
+  local detail = '{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"' .. field
+    .. '","description":"' .. message .. '"}]}'
+  local at = text:find('],"message":', 1, true)
+  local length = body:setBytes(text:sub(1, at - 1) .. "," .. detail .. text:sub(at))
+  handle:headers():replace("content-length", length)
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local from_service = headers:get("x-envoy-upstream-service-time") ~= nil
+  local status = headers:get("x-bookstore-http-status")
+  if status ~= nil then
+    headers:remove("x-bookstore-http-status")
+    if status:match("^[2-5]%d%d$") then
+      headers:replace(":status", status)
+    end
+  end
+  -- The transcoder leaves these behind. Removed here and not on the route: the transcoder must read them first. A client
+  -- that speaks gRPC to this port is refused in gRPC and needs them.
+  if not (headers:get("content-type") or ""):find("^application/grpc") then
+    headers:remove("grpc-status")
+    headers:remove("grpc-message")
+    headers:remove("grpc-status-details-bin")
+  end
+  headers:remove("grpc-accept-encoding")
+  headers:remove("x-envoy-upstream-service-time")
+  if headers:get("www-authenticate") ~= nil then
+    headers:replace("www-authenticate", "Bearer") -- Envoy's own repeats the URL
+  end
+  if not from_service and headers:get(":status") == "400" then
+    name_field(handle)
+  end
+end

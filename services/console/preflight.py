@@ -1,0 +1,117 @@
+"""What must be there before a stack can start, and what to do about what is not."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from services.console import binaries
+from services.console.errors import Refused
+from services.console.folders import GENERATED
+from services.console.lock import holder
+from services.console.ports import is_free
+from services.console.roster import service_names
+from services.console.settings import ConsoleSettings
+
+_PYTHON: Final = (3, 11)
+_SQLITE: Final = (3, 35)  # the first with RETURNING
+_DISK: Final = 500 * 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. `remedy` is empty when it is as it should be."""
+
+    subject: str
+    detail: str
+    remedy: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing needs to be done."""
+        return not self.remedy
+
+
+class NotReady(Refused):
+    """Something is missing or taken; the message names each and the remedy."""
+
+
+def require(settings: ConsoleSettings) -> None:
+    """Raises NotReady with everything that stands in the way of a start."""
+    problems = [finding for finding in examine(settings) if not finding.is_good]
+    if problems:
+        raise NotReady("\n".join(f"{problem.subject}: {problem.detail}; {problem.remedy}" for problem in problems))
+
+
+def examine(settings: ConsoleSettings) -> Iterator[Finding]:
+    """Looks at everything a start needs; ports last."""
+    yield _python()
+    yield _sqlite()
+    yield _binary("Envoy", binaries.envoy)
+    if not settings.nats_url:
+        yield _binary("NATS", binaries.nats_server)
+    yield _generated()
+    yield _data_folder(settings.folder.path)
+    running = holder(settings.folder.lock)
+    for name, port in settings.fixed_ports.items():
+        yield _port(f"BOOKSTORE_{name.upper()}", port, settings, running)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    remedy = "" if sys.version_info[:2] >= _PYTHON else "install Python 3.11 or later and run `make setup` again"
+    return Finding(subject="Python", detail=version, remedy=remedy)
+
+
+def _sqlite() -> Finding:
+    remedy = "" if sqlite3.sqlite_version_info >= _SQLITE else "use a Python with SQLite 3.35 or later"
+    return Finding(subject="SQLite", detail=sqlite3.sqlite_version, remedy=remedy)
+
+
+def _binary(subject: str, find: Callable[[], Path]) -> Finding:
+    try:
+        return Finding(subject=subject, detail=str(find()))
+    except binaries.BinaryMissing as missing:
+        return Finding(subject=subject, detail="missing", remedy=str(missing))
+
+
+def _generated() -> Finding:
+    services = service_names()
+    if (GENERATED / "descriptor_set.binpb").exists() and services:
+        return Finding(subject="contracts", detail=f"{len(services)} services: {', '.join(services)}")
+    return Finding(subject="contracts", detail="generated/ is incomplete", remedy="run `make protos`")
+
+
+def _data_folder(folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Finding(
+            subject="data folder",
+            detail=f"{folder} cannot be written ({error.strerror})",
+            remedy="set BOOKSTORE_DATA_DIR to a folder that you may write to",
+        )
+    free = shutil.disk_usage(folder).free
+    remedy = "" if free >= _DISK else "free some space, or set BOOKSTORE_DATA_DIR to a larger disk"
+    return Finding(subject="data folder", detail=f"{folder}, {free // 1024**2:,} MiB free", remedy=remedy)
+
+
+def _port(variable: str, port: int, settings: ConsoleSettings, running: int | None) -> Finding:
+    host = "127.0.0.1" if variable.endswith("ADMIN_PORT") else settings.bind
+    if is_free(port, host=host):
+        return Finding(subject=f"port {port}", detail="free")
+    if running is not None:
+        return Finding(
+            subject=f"port {port}", detail=f"taken while bookstore (process {running}) runs on this data folder"
+        )
+    return Finding(
+        subject=f"port {port}", detail="taken", remedy=f"stop what uses it, or set {variable} to another port"
+    )

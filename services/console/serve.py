@@ -1,0 +1,30 @@
+"""Serves one service in this process: `python -m services.console.serve NAME`.
+
+Apart from the command line so that a service process does not load it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from services.console.errors import Refused
+from services.console.roster import service_names
+
+
+class ServiceUnknown(Refused):
+    """There is no service of this name; the message lists those that exist."""
+
+
+def serve(name: str) -> int:
+    """Builds and serves the service until SIGTERM; returns the exit code. Raises ServiceUnknown."""
+    if name not in service_names():
+        raise ServiceUnknown(f"there is no service {name!r}; there are {', '.join(service_names())}")
+    from services.chassis import process
+
+    composition = importlib.import_module(f"services.{name}.app")
+    return process.serve(name, composition.build)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(sys.argv[1]))

@@ -1,0 +1,105 @@
+"""Settings of the `bookstore` command, from the environment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.console.errors import Refused
+from services.console.folders import DataFolder
+
+_REMEDIES = {
+    "data_dir": "name a folder that you may write to",
+    "http_port": "choose a free port between 1 and 65535",
+    "grpc_port": "choose a free port between 1 and 65535",
+    "admin_port": "choose a free port between 1 and 65535",
+    "database_url": "give a URL such as postgresql+psycopg://user:password@host/{service}, or leave it empty",
+    "nats_url": "give a URL such as nats://user:password@host:4222, or leave it empty for the embedded broker",
+    "otlp_endpoint": "give a URL such as http://127.0.0.1:4318, or leave it empty",
+    "smtp_url": "give a URL such as smtp://user:password@host:587, or leave it empty for a Maildir in the data folder",
+    "log_level": "choose debug, info, warning or error",
+    "environment": "choose development or production",
+    "bind": "give an address of this machine, such as 127.0.0.1 or 0.0.0.0",
+}
+
+
+class SettingsInvalid(Refused):
+    """An environment variable has a value that cannot be used; the message names each one and the remedy."""
+
+
+class ConsoleSettings(BaseSettings):
+    """What `bookstore` reads; each is the environment variable `BOOKSTORE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="BOOKSTORE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path(".data")
+    """Folder of everything that lasts: databases, broker, mail, logs, certificates, traces."""
+    bind: str = Field(default="127.0.0.1", min_length=1)
+    """Address that the two public listeners bind."""
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    """JSON over HTTP."""
+    grpc_port: int = Field(default=8081, ge=1, le=65535)
+    """gRPC and gRPC-Web."""
+    admin_port: int = Field(default=9901, ge=1, le=65535)
+    """Envoy's administration, on loopback only."""
+    database_url: str = ""
+    """Template with {service}; empty means one SQLite file per service in the data folder."""
+    nats_url: str = ""
+    """Broker to use instead of the embedded one."""
+    otlp_endpoint: str = ""
+    """OTLP/HTTP endpoint for traces."""
+    smtp_url: str = ""
+    """Mail server; empty means a Maildir in the data folder."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    environment: str = Field(default="development", pattern="^(development|production)$")
+
+    @field_validator("database_url")
+    @classmethod
+    def _one_database_per_service(cls, value: str) -> str:
+        if value and "://" not in value:
+            raise ValueError("is not a URL")
+        if value and "{service}" not in value:
+            raise ValueError("lacks {service}: every service has a database of its own")
+        return value
+
+    @field_validator("nats_url", "otlp_endpoint", "smtp_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and not (urlsplit(value).scheme and urlsplit(value).hostname):
+            raise ValueError("is not a URL")
+        return value
+
+    @property
+    def fixed_ports(self) -> dict[str, int]:
+        """The ports that clients know, by the name of the setting."""
+        return {"http_port": self.http_port, "grpc_port": self.grpc_port, "admin_port": self.admin_port}
+
+    @cached_property
+    def folder(self) -> DataFolder:
+        """The data folder, absolute."""
+        return DataFolder(path=self.data_dir.absolute())
+
+
+def load_settings() -> ConsoleSettings:
+    """Reads the environment. Raises SettingsInvalid."""
+    try:
+        settings = ConsoleSettings()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            field = str(problem["loc"][0]) if problem["loc"] else ""
+            reason = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"BOOKSTORE_{field.upper()}={problem['input']!r}: {reason}; {_REMEDIES.get(field, '')}")
+        raise SettingsInvalid("\n".join(lines)) from None
+    taken: dict[int, str] = {}
+    for name, port in settings.fixed_ports.items():
+        if port in taken:
+            raise SettingsInvalid(
+                f"BOOKSTORE_{name.upper()} and BOOKSTORE_{taken[port].upper()} are both {port}; each needs its own"
+            )
+        taken[port] = name
+    return settings

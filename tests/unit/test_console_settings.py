@@ -1,0 +1,189 @@
+"""Settings, ports, lock and the questions before a start: every refusal says what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.console.broker import Broker
+from services.console.folders import GENERATED
+from services.console.lock import AlreadyRunning, FolderLock, holder
+from services.console.ports import free_ports, is_free
+from services.console.preflight import NotReady, examine, require
+from services.console.roster import SOURCE, service_names
+from services.console.settings import ConsoleSettings
+from services.console.state import Phase, ProcessState, StackState
+from services.console.topology import (
+    Endpoint,
+    endpoints,
+    service_environment,
+    shared_environment,
+)
+
+
+def _refusal(**environment: str) -> str:
+    """What `bookstore doctor` says with this environment and nothing else of ours."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BOOKSTORE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.console", "doctor"],
+        env=clean | environment | {"PYTHONPATH": f"{SOURCE}{os.pathsep}{GENERATED}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def _settings(folder: Path, **values: object) -> ConsoleSettings:
+    ports = free_ports(3)
+    defaults = {"data_dir": folder, "http_port": ports[0], "grpc_port": ports[1], "admin_port": ports[2]}
+    return ConsoleSettings.model_validate(defaults | values)
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    fields = ConsoleSettings.model_fields
+    assert (fields["http_port"].default, fields["grpc_port"].default, fields["admin_port"].default) == (
+        8080,
+        8081,
+        9901,
+    )
+    assert fields["data_dir"].default == Path(".data")
+
+
+def test_bad_values_are_named_with_a_remedy(tmp_path: Path) -> None:
+    said = _refusal(
+        BOOKSTORE_DATA_DIR=str(tmp_path),
+        BOOKSTORE_HTTP_PORT="http",
+        BOOKSTORE_DATABASE_URL="postgresql+psycopg://localhost/shop",
+        BOOKSTORE_NATS_URL="localhost",
+        BOOKSTORE_LOG_LEVEL="loud",
+    )
+    for words in (
+        "BOOKSTORE_HTTP_PORT='http'",
+        "choose a free port",
+        "lacks {service}",
+        "BOOKSTORE_NATS_URL='localhost': is not a URL",
+        "choose debug, info, warning or error",
+    ):
+        assert words in said
+
+
+def test_two_listeners_cannot_share_a_port(tmp_path: Path) -> None:
+    said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_HTTP_PORT="8081", BOOKSTORE_GRPC_PORT="8081")
+    assert "BOOKSTORE_GRPC_PORT and BOOKSTORE_HTTP_PORT are both 8081" in said
+
+
+def test_doctor_names_the_port_that_is_taken_and_what_to_do(tmp_path: Path, taken_port: int) -> None:
+    said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_GRPC_PORT=str(taken_port))
+    assert f"FAIL  port {taken_port}: taken; stop what uses it, or set BOOKSTORE_GRPC_PORT to another port" in said
+    assert "ok    Envoy" in said
+
+
+def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(NotReady, match="set BOOKSTORE_DATA_DIR to a folder that you may write to"):
+        require(_settings(file))
+
+
+def test_everything_a_start_needs_is_here(tmp_path: Path) -> None:
+    assert [finding for finding in examine(_settings(tmp_path)) if not finding.is_good] == []
+
+
+def test_free_ports_are_free_distinct_and_not_taken(taken_port: int) -> None:
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    assert all(is_free(port) for port in ports)
+    assert not is_free(taken_port)
+
+
+def test_free_ports_pass_over_those_in_use() -> None:
+    first = free_ports(1, draw=random.Random(7))[0]
+    with socket.create_server(("127.0.0.1", first)):
+        assert free_ports(1, draw=random.Random(7)) != [first]
+
+
+def test_one_stack_per_data_folder(tmp_path: Path) -> None:
+    file = tmp_path / "lock"
+    first, second = FolderLock(file), FolderLock(file)
+    first.take()
+    assert holder(file) == os.getpid()
+    with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}.*BOOKSTORE_DATA_DIR"):
+        second.take()
+    first.release()
+    assert holder(file) is None
+    second.take()
+    second.release()
+
+
+def test_nobody_holds_a_lock_that_was_never_taken(tmp_path: Path) -> None:
+    assert holder(tmp_path / "lock") is None
+
+
+def test_the_broker_flushes_each_message_and_asks_for_a_password(tmp_path: Path) -> None:
+    broker = Broker.on(4222)
+    broker.configure(tmp_path / "nats.conf", streams=tmp_path)
+    text = (tmp_path / "nats.conf").read_text()
+    assert "sync_interval: always" in text
+    assert f'password: "{broker.password}"' in text
+    assert broker.password in broker.url
+    assert (tmp_path / "nats.conf").stat().st_mode & 0o777 == 0o600
+    assert broker.password != Broker.on(4222).password
+
+
+def test_every_service_has_ports_and_a_core_of_its_own_turn() -> None:
+    places = endpoints(("carts", "catalog", "orders"))
+    ports = [port for place in places for port in (place.port, place.metrics_port)]
+    assert len(set(ports)) == 6
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cores) > 1:
+        assert {place.core for place in places} == set(cores[:3])
+
+
+def test_a_service_is_told_where_it_listens_and_where_its_peers_are(tmp_path: Path) -> None:
+    shared = shared_environment(_settings(tmp_path, otlp_endpoint="http://127.0.0.1:4318"), nats_url="nats://n:1")
+    place = Endpoint(service="orders", port=1, metrics_port=2, core=1)
+    environment = service_environment(place, shared, targets={"catalog": ["127.0.0.1:3"]})
+    assert environment["BOOKSTORE_LISTEN"] == "127.0.0.1:1"
+    assert environment["BOOKSTORE_METRICS_PORT"] == "2"
+    assert environment["BOOKSTORE_CORE"] == "1"
+    assert json.loads(environment["BOOKSTORE_TARGETS"]) == {"catalog": ["127.0.0.1:3"]}
+    assert environment["BOOKSTORE_NATS_URL"] == "nats://n:1"
+    assert environment["BOOKSTORE_TRACES"] == "otlp"
+    assert environment["BOOKSTORE_DATA_DIR"] == str(tmp_path)
+
+
+def test_services_are_the_folders_with_a_composition_root(tmp_path: Path) -> None:
+    for name in ("orders", "catalog"):
+        (tmp_path / "services" / name).mkdir(parents=True)
+        (tmp_path / "services" / name / "app.py").touch()
+    (tmp_path / "services" / "chassis").mkdir()
+    assert service_names(tmp_path) == ("catalog", "orders")
+
+
+def test_the_state_file_says_what_was_written(tmp_path: Path) -> None:
+    process = ProcessState(
+        name="orders", pid=7, phase=Phase.READY, address="a:1", metrics="a:2", log="orders.log", restarts=1
+    )
+    state = StackState(
+        supervisor=1, http="http://a", grpc="a", admin="http://b", ready_seconds=1.5, processes=(process,)
+    )
+    state.write(tmp_path / "state.json")
+    assert StackState.read(tmp_path / "state.json") == state
+    assert StackState.read(tmp_path / "none") is None

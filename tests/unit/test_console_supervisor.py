@@ -1,0 +1,312 @@
+"""The supervisor with small real processes: order, restarts, stop, and what happens when it is killed itself."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from services.console.process import Crash, Program, run_to_end, tail
+from services.console.progress import Progress
+from services.console.roster import SOURCE
+from services.console.state import Phase, StackState
+from services.console.supervisor import Stack, Supervisor, Task
+
+# A child that says in a shared file what happens to it, and answers to "ready" by making a file.
+_CHILD = """
+import pathlib, signal, sys
+name, folder, manner = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+def say(word):
+    with (folder / "story").open("a") as story:
+        story.write(f"{name} {word}\\n")
+def leave(*_):
+    if manner == "stubborn":
+        return
+    say("stops")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+print("one\\ntwo", flush=True)
+if manner == "crash":
+    sys.exit("no such thing")
+say("starts")
+(folder / f"{name}.ready").touch()
+while True:
+    signal.pause()
+"""
+
+
+class Theatre:
+    """Makes programs of small children in a folder and reads what they did."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state_file = folder / "state.json"
+
+    def program(self, name: str, *, manner: str = "good", stop_within: float = 5.0) -> Program:
+        """A program whose readiness is a file that it makes."""
+        ready = self.folder / f"{name}.ready"
+
+        async def is_ready() -> bool:
+            return ready.exists()
+
+        return Program(
+            name=name,
+            command=(sys.executable, "-c", _CHILD, name, str(self.folder), manner),
+            environment=dict(os.environ),
+            log=self.folder / f"{name}.log",
+            is_ready=is_ready,
+            stop_within=stop_within,
+        )
+
+    def task(self, name: str, *, code: str = "pass") -> Task:
+        """A command that is run once."""
+        say = f"open({str(self.folder / 'story')!r}, 'a').write('{name} runs\\n')"
+        return Task(
+            title=name,
+            command=(sys.executable, "-c", f"{say}\n{code}"),
+            environment=dict(os.environ),
+            log=self.folder / f"{name}.log",
+        )
+
+    def stack(self, *services: Program, broker: Program | None = None, migration: Task | None = None) -> Stack:
+        """A stack of these services; broker, edge, migration and opening are good children."""
+
+        async def drain(*, within: float) -> None:
+            with (self.folder / "story").open("a") as story:
+                story.write("edge drains\n")
+
+        return Stack(
+            http="http://127.0.0.1:1",
+            grpc="127.0.0.1:2",
+            admin="http://127.0.0.1:3",
+            broker=broker or self.program("broker"),
+            migration=migration or self.task("migration"),
+            services=services or (self.program("service"),),
+            edge=self.program("edge"),
+            drain=drain,
+            opening=self.task("opening"),
+        )
+
+    def supervisor(self, stack: Stack) -> tuple[Supervisor, Console]:
+        """A supervisor and what it prints."""
+        console = Console(record=True, file=io.StringIO(), highlight=False, soft_wrap=True)
+        return Supervisor(stack, state_file=self.state_file, progress=Progress(console)), console
+
+    def story(self) -> list[str]:
+        """What the children said, in order."""
+        return (self.folder / "story").read_text().splitlines()
+
+    def state(self) -> StackState:
+        """What the state file says."""
+        state = StackState.read(self.state_file)
+        assert state is not None
+        return state
+
+    def pid(self, name: str) -> int:
+        """The process id of a child, from the state file."""
+        return next(process.pid for process in self.state().processes if process.name == name)
+
+
+@pytest.fixture
+def theatre(tmp_path: Path) -> Theatre:
+    return Theatre(tmp_path)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def _is_up(theatre: Theatre) -> None:
+    await _until(lambda: theatre.state_file.exists() and theatre.state().ready_seconds > 0)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_starts_in_order_and_stops_in_the_opposite_one(theatre: Theatre) -> None:
+    async def scenario() -> str:
+        supervisor, console = theatre.supervisor(theatre.stack())
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        assert [process.phase for process in theatre.state().processes] == [Phase.READY] * 3
+        supervisor.ask_to_stop()
+        await running
+        return console.export_text()
+
+    printed = asyncio.run(scenario())
+    story = theatre.story()
+    assert sorted(story[:2]) == ["broker starts", "migration runs"]
+    assert story[2:] == [
+        "service starts",
+        "edge starts",
+        "opening runs",
+        "edge drains",
+        "edge stops",
+        "service stops",
+        "broker stops",
+    ]
+    assert printed.count("bookstore is ready") == 1
+    assert "JSON http://127.0.0.1:1, gRPC 127.0.0.1:2" in printed
+    assert not theatre.state_file.exists()
+
+
+def test_a_killed_process_is_back_with_its_neighbours_untouched(theatre: Theatre) -> None:
+    async def scenario() -> str:
+        supervisor, console = theatre.supervisor(theatre.stack(theatre.program("one"), theatre.program("two")))
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        killed, neighbour = theatre.pid("one"), theatre.pid("two")
+        began = time.monotonic()
+        os.kill(killed, signal.SIGKILL)
+        await _until(
+            lambda: theatre.pid("one") not in (0, killed) and theatre.state().processes[1].phase == Phase.READY
+        )
+        assert time.monotonic() - began < 5
+        assert theatre.pid("two") == neighbour
+        assert theatre.state().processes[1].restarts == 1
+        supervisor.ask_to_stop()
+        await running
+        return console.export_text()
+
+    printed = asyncio.run(scenario())
+    assert "one was ended by SIGKILL; starting it again. Its log ends with:\n  one\n  two" in printed
+
+
+def test_a_service_that_ends_while_starting_fails_the_start_and_shows_its_log(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        stack = theatre.stack(theatre.program("good"), theatre.program("bad", manner="crash"))
+        supervisor, _ = theatre.supervisor(stack)
+        await supervisor.run()
+
+    with pytest.raises(Crash, match=r"bad ended while starting:(?s:.*)no such thing"):
+        asyncio.run(scenario())
+    assert "good starts" not in theatre.story() or "good stops" in theatre.story()
+    assert "edge starts" not in theatre.story()
+    assert "broker stops" in theatre.story()
+
+
+def test_a_failed_migration_starts_no_service(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        stack = theatre.stack(migration=theatre.task("migration", code="raise SystemExit('the disk is full')"))
+        supervisor, _ = theatre.supervisor(stack)
+        await supervisor.run()
+
+    with pytest.raises(Crash, match="the disk is full"):
+        asyncio.run(scenario())
+    assert "service starts" not in theatre.story()
+
+
+def test_a_process_that_ignores_sigterm_is_killed_in_time(theatre: Theatre) -> None:
+    async def scenario() -> int:
+        supervisor, _ = theatre.supervisor(theatre.stack(theatre.program("deaf", manner="stubborn", stop_within=0.2)))
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        pid = theatre.pid("deaf")
+        supervisor.ask_to_stop()
+        await asyncio.wait_for(running, 5)
+        return pid
+
+    assert not _is_alive(asyncio.run(scenario()))
+
+
+def test_asked_twice_it_does_not_wait(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        supervisor, _ = theatre.supervisor(theatre.stack(theatre.program("deaf", manner="stubborn", stop_within=60)))
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        supervisor.ask_to_stop()
+        await _until(lambda: "edge stops" in theatre.story())
+        supervisor.ask_to_stop()
+        await asyncio.wait_for(running, 5)
+
+    asyncio.run(scenario())
+
+
+def test_one_ctrl_c_that_arrives_twice_is_one(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        supervisor, _ = theatre.supervisor(theatre.stack())
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+
+    asyncio.run(scenario())
+    assert theatre.story()[-4:] == ["edge drains", "edge stops", "service stops", "broker stops"]
+
+
+def test_stopping_during_the_start_leaves_nothing(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        endless = theatre.task("migration", code="import signal; signal.pause()")
+        supervisor, _ = theatre.supervisor(theatre.stack(migration=endless))
+        running = asyncio.create_task(supervisor.run())
+        await _until(lambda: (theatre.folder / "story").exists() and len(theatre.story()) == 2)
+        supervisor.ask_to_stop()
+        await asyncio.wait_for(running, 5)
+
+    asyncio.run(scenario())
+    assert "service starts" not in theatre.story()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+def test_no_child_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    parent = f"""
+import asyncio, pathlib, sys
+from services.console.process import spawn
+async def main():
+    child = await spawn([sys.executable, "-c", "import signal; signal.pause()"], environment={{}},
+                        log=pathlib.Path({str(tmp_path / "log")!r}))
+    print(child.pid, flush=True)
+    await child.wait()
+asyncio.run(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(SOURCE)}, text=True
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        pid = int(supervisor.stdout.readline())
+        _wait_for_command(pid, "signal.pause")
+        supervisor.kill()
+        supervisor.wait()
+    deadline = time.monotonic() + 10
+    while _is_alive(pid):
+        assert time.monotonic() < deadline
+
+
+def _wait_for_command(pid: int, words: str) -> None:
+    deadline = time.monotonic() + 10
+    while words not in Path(f"/proc/{pid}/cmdline").read_text():
+        assert time.monotonic() < deadline
+
+
+def test_a_large_log_moves_aside_when_its_process_starts(theatre: Theatre) -> None:
+    log = theatre.folder / "migration.log"
+    log.write_bytes(b"x" * (8 * 1024 * 1024 + 1))
+    task = theatre.task("migration", code="print('fresh')")
+    asyncio.run(run_to_end(task.command, environment=task.environment, log=log, name="migration"))
+    assert log.read_text() == "fresh\n"
+    assert log.with_name("migration.log.1").exists()
+
+
+def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"{number}\n" for number in range(100)))
+    assert tail(log, lines=2) == "  98\n  99"
+    assert tail(tmp_path / "none") == "  (no log)"
