@@ -1,0 +1,36 @@
+"""The storefront's front doors."""
+
+from __future__ import annotations
+
+import grpc
+from bookstore.ops.v1 import ops_service_pb2, status_pb2
+from bookstore.ops.v1.ops_service_pb2_grpc import StatusServiceServicer
+from bookstore.storefront.v1 import book_page_pb2, storefront_service_pb2
+from bookstore.storefront.v1.storefront_service_pb2_grpc import StorefrontServiceServicer
+
+from services.storefront.book_page import BookPages
+from services.storefront.shop_status import ShopStatus
+
+
+class StorefrontApi(StorefrontServiceServicer):
+    """Serves bookstore.storefront.v1.StorefrontService."""
+
+    def __init__(self, pages: BookPages) -> None:
+        self._pages = pages
+
+    def GetBookPage(
+        self, request: storefront_service_pb2.GetBookPageRequest, context: grpc.ServicerContext
+    ) -> book_page_pb2.BookPage:
+        """The page of one book."""
+        return self._pages.page(request.name.removeprefix("pages/books/"))
+
+
+class StatusApi(StatusServiceServicer):
+    """Serves bookstore.ops.v1.StatusService."""
+
+    def __init__(self, shop: ShopStatus) -> None:
+        self._shop = shop
+
+    def GetStatus(self, request: ops_service_pb2.GetStatusRequest, context: grpc.ServicerContext) -> status_pb2.Status:
+        """The health of all services."""
+        return self._shop.status()

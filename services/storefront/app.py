@@ -1,0 +1,44 @@
+"""Puts the storefront together."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from bookstore.ops.v1.ops_service_pb2_grpc import add_StatusServiceServicer_to_server
+from bookstore.storefront.v1.storefront_service_pb2_grpc import add_StorefrontServiceServicer_to_server
+
+from services.chassis.channel import known_services
+from services.chassis.service import Runtime, Service, Servicer
+from services.storefront.api import StatusApi, StorefrontApi
+from services.storefront.book_page import BookPages
+from services.storefront.clients import CatalogClient, HealthClient, InventoryClient, PromotionsClient
+from services.storefront.shop_status import ShopStatus
+
+_QUESTIONS_AT_ONCE: Final = 32  # two optional parts for each of the process's 16 calls
+_CHECKS_AT_ONCE: Final = 16  # apart from pages: services that hang must not hold those up
+
+
+def build(runtime: Runtime) -> Service:
+    """The storefront service."""
+    pages = BookPages(
+        catalog=CatalogClient(runtime.channel("catalog")),
+        inventory=InventoryClient(runtime.channel("inventory")),
+        promotions=PromotionsClient(runtime.channel("promotions")),
+        executor=ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="page"),
+        clock=runtime.clock,
+    )
+    services = known_services()
+    shop = ShopStatus(
+        services,
+        health=HealthClient({service: runtime.channel(service) for service in services}),
+        executor=ThreadPoolExecutor(_CHECKS_AT_ONCE, thread_name_prefix="health"),
+        clock=runtime.clock,
+    )
+    return Service(
+        name="storefront",
+        servicers=(
+            Servicer(add_StorefrontServiceServicer_to_server, StorefrontApi(pages)),
+            Servicer(add_StatusServiceServicer_to_server, StatusApi(shop)),
+        ),
+    )
