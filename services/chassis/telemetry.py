@@ -13,8 +13,8 @@ from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_NAMESPACE, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
@@ -23,6 +23,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from services.chassis.settings import ChassisSettings, TraceExport
 
 _EXPORT_EVERY_MS = 1000
+_LARGEST_TRACE_FILE_BYTES = 32 * 1024 * 1024
 
 
 def _with_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -63,17 +64,35 @@ def _exporter(settings: ChassisSettings, process: str) -> SpanExporter | None:
     if export is TraceExport.CONSOLE:
         return ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(indent=None) + "\n")
     if export is TraceExport.FILE:
-        folder = settings.data_dir / "traces"
-        folder.mkdir(parents=True, exist_ok=True)
-        return _file_exporter(folder / f"{process}.jsonl")
+        return FileSpanExporter(settings.data_dir / "traces" / f"{process}.jsonl")
     return None
 
 
-def _file_exporter(path: Path) -> SpanExporter:
-    return ConsoleSpanExporter(out=path.open("a"), formatter=lambda span: span.to_json(indent=None) + "\n")
+class FileSpanExporter(SpanExporter):
+    """Writes one span a line as JSON; keeps the last `largest_bytes` to twice that, the older part as `<file>.1`."""
+
+    def __init__(self, path: Path, *, largest_bytes: int = _LARGEST_TRACE_FILE_BYTES) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = path
+        self._largest_bytes = largest_bytes
+        self._file = path.open("a", encoding="utf-8")
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Appends the spans; called by one thread at a time."""
+        self._file.writelines(f"{span.to_json(indent=None)}\n" for span in spans)
+        self._file.flush()
+        if self._file.tell() > self._largest_bytes:
+            self._file.close()
+            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            self._file = self._path.open("a", encoding="utf-8")
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Closes the file."""
+        self._file.close()
 
 
-class _Entrances(Sampler):
+class Entrances(Sampler):
     """Traces begin where something comes in or is begun on purpose.
 
     A statement or call without a parent is background polling, which would drown every other trace.
@@ -111,7 +130,7 @@ def configure(settings: ChassisSettings, process: str, instance: str) -> Callabl
     shutdowns: list[Callable[[], object]] = []
     exporter = _exporter(settings, process)
     if exporter is not None:
-        tracers = TracerProvider(resource=resource, sampler=ParentBased(_Entrances(settings.trace_sample)))
+        tracers = TracerProvider(resource=resource, sampler=ParentBased(Entrances(settings.trace_sample)))
         tracers.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
         trace.set_tracer_provider(tracers)
         shutdowns.append(tracers.shutdown)
