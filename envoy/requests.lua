@@ -15,7 +15,10 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   handle:streamInfo():dynamicMetadata():set("bookstore", "path", loggable(headers:get(":path") or ""))
+  handle:streamInfo():dynamicMetadata():set("bookstore", "method", headers:get(":method") or "")
   headers:remove("grpc-timeout") -- the route sets the deadline
+  headers:remove("grpc-encoding") -- the transcoder sends messages as they are
+  headers:remove("grpc-accept-encoding")
   if not BODY_METHODS[headers:get(":method")] then
     return
   end
@@ -39,6 +42,28 @@ local function name_field(handle)
     .. '","description":"' .. message .. '"}]}'
   local at = text:find('],"message":', 1, true)
   local length = body:setBytes(text:sub(1, at - 1) .. "," .. detail .. text:sub(at))
+  handle:headers():replace("content-length", length)
+end
+
+-- What gRPC itself answers in a service's place, when its queue is full or time is over, has no details. It gets the
+-- reason that services give for the same; anything else is not for the client to read.
+local BARE = {
+  ["429"] = {reason = "OVERLOADED", message = "the process is at its limit; try again later"},
+  ["504"] = {reason = "DEADLINE_PASSED", message = "the deadline passed before the work was done"},
+}
+local UNEXPECTED = {reason = "UNEXPECTED", message = "something went wrong here"}
+
+local function give_reason(handle)
+  local body = handle:body()
+  local text = body and body:getBytes(0, body:length()) or ""
+  local code = text:match('^{"code":(%d+),"message":".*","details":%[%]}%s*$')
+  if code == nil then
+    return
+  end
+  local bare = BARE[handle:headers():get(":status")] or UNEXPECTED
+  local length = body:setBytes('{"code":' .. code .. ',"message":"' .. bare.message
+    .. '","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"' .. bare.reason
+    .. '","domain":"platform.bookstore","metadata":{}}]}')
   handle:headers():replace("content-length", length)
 end
 
@@ -66,5 +91,7 @@ function envoy_on_response(handle)
   end
   if not from_service and headers:get(":status") == "400" then
     name_field(handle)
+  elseif from_service and headers:get(":status"):match("^[45]") then
+    give_reason(handle)
   end
 end

@@ -9,15 +9,15 @@ from bookstore.carts.v1.carts_service_pb2_grpc import CartServiceServicer
 
 from services.carts.editing import Editing
 from services.carts.opening import cart_id
-from services.carts.viewing import Viewing
+from services.carts.reading import Reading
 from services.chassis.call import caller
 
 
 class CartsApi(CartServiceServicer):
     """Serves bookstore.carts.v1.CartService."""
 
-    def __init__(self, *, viewing: Viewing, editing: Editing) -> None:
-        self._viewing = viewing
+    def __init__(self, *, reading: Reading, editing: Editing) -> None:
+        self._reading = reading
         self._editing = editing
 
     def CreateCart(self, request: requests.CreateCartRequest, context: grpc.ServicerContext) -> cart_pb2.Cart:
@@ -26,7 +26,7 @@ class CartsApi(CartServiceServicer):
 
     def GetCart(self, request: requests.GetCartRequest, context: grpc.ServicerContext) -> cart_pb2.Cart:
         """A cart, priced now."""
-        return self._viewing.cart(cart_id(request.name, caller(), field="name"), caller())
+        return self._reading.cart(cart_id(request.name, caller(), field="name"), caller())
 
     def AddItem(self, request: requests.AddItemRequest, context: grpc.ServicerContext) -> cart_pb2.Cart:
         """Adds copies of a book."""

@@ -11,9 +11,9 @@ from services.carts.api import CartsApi
 from services.carts.clients import GrpcCatalog, GrpcPrices
 from services.carts.editing import Editing
 from services.carts.events import Settling
+from services.carts.reading import Reading
 from services.carts.settings import CartsSettings
 from services.carts.sweeping import Sweeping
-from services.carts.viewing import Viewing
 from services.chassis.service import Runtime, Service, Servicer
 from services.chassis.worker import Worker
 
@@ -33,7 +33,7 @@ def build(runtime: Runtime) -> Service:
         catalog=GrpcCatalog(runtime.channel("catalog")),
         guest_lifetime=settings.guest_lifetime,
     )
-    api = CartsApi(viewing=Viewing(runtime.database, clock=runtime.clock, prices=prices), editing=editing)
+    api = CartsApi(reading=Reading(runtime.database, clock=runtime.clock, prices=prices), editing=editing)
     sweeping = Sweeping(runtime.database, runtime.clock)
     return Service(
         name="carts",

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from services.carts import storage
 from services.carts.domain import Cart, CartNotFound, cart_name
-from services.chassis.errors import FieldInvalid
 from services.chassis.interceptors.access import TokenRequired
 from services.chassis.kernel import Caller, resource_id
+from services.chassis.requests import id_in
 
 _ME: Final = "me"
 
@@ -21,10 +21,7 @@ def cart_id(name: str, caller: Caller, *, field: str) -> str:
 
     Raises TokenRequired for `carts/me` without a user, FieldInvalid naming `field`.
     """
-    try:
-        identifier = resource_id("carts", name)
-    except ValueError:
-        raise FieldInvalid([(field, "must be the name of a cart, carts/{cart}")]) from None
+    identifier = id_in("carts", name, field=field)
     if identifier != _ME:
         return identifier
     own = own_cart_id(caller)

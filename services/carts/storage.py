@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     bindparam,
@@ -24,7 +23,7 @@ from sqlalchemy import (
 )
 
 from services.carts.domain import Cart, Line
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, Instant, insert_if_absent
 from services.chassis.schema import chassis_tables
 
 _SWEEP_BATCH: Final = 1000
@@ -85,7 +84,7 @@ def _values(cart: Cart) -> dict[str, Any]:
     }
 
 
-def _cart_of(row: Row[Any]) -> Cart:
+def _cart_of(row: AnyRow) -> Cart:
     return Cart(
         id=row.id,
         guest=row.guest,

@@ -22,7 +22,7 @@ class Accounts(Protocol):
         ...
 
 
-class IdentityAccounts:
+class GrpcAccounts:
     """Asks the identity service, on behalf of the current call's user."""
 
     def __init__(self, channel: grpc.Channel) -> None:

@@ -20,8 +20,8 @@ from services.catalog.domain import (
     Series,
 )
 from services.catalog.isbn import isbn13
-from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import CurrencyUnknown, Money, etag, resource_id
+from services.chassis.kernel import CurrencyUnknown, Money, etag
+from services.chassis.requests import changed_fields
 from services.chassis.wire import money_from, money_message, timestamp
 
 _STATES: Final = {False: book_pb2.Book.STATE_ACTIVE, True: book_pb2.Book.STATE_DELETED}
@@ -29,14 +29,6 @@ _FORMATS: Final = {kind: book_pb2.Book.Format.Value(f"FORMAT_{kind}") for kind i
 _FORMAT_OF: Final = {value: kind for kind, value in _FORMATS.items()}
 _ROLES: Final = {role: book_pb2.Contributor.Role.Value(f"ROLE_{role}") for role in ContributorRole}
 _ROLE_OF: Final = {value: role for role, value in _ROLES.items()}
-
-
-def book_id(name: str, *, field: str = "name") -> str:
-    """The id in `books/{id}`. Raises FieldInvalid, naming `field`, when there is none."""
-    try:
-        return resource_id("books", name)
-    except ValueError:
-        raise FieldInvalid([(field, "must be the name of a book, books/{book}")]) from None
 
 
 def book_message(book: Book) -> book_pb2.Book:
@@ -81,11 +73,7 @@ def changes_of(message: book_pb2.Book, mask: FieldMask) -> Mapping[str, Any]:
 
     Raises what `edition_of` does, and FieldInvalid for a path that is no field of a book.
     """
-    unknown = [path for path in mask.paths if path not in book_pb2.Book.DESCRIPTOR.fields_by_name]
-    if unknown:
-        raise FieldInvalid([("update_mask", f"{path!r} is not a field of a book") for path in unknown])
-    paths = mask.paths or [field.name for field, _ in message.ListFields()]
-    return {path: _FIELDS[path](message) for path in paths if path in _FIELDS}
+    return {path: _FIELDS[path](message) for path in changed_fields(message, mask) if path in _FIELDS}
 
 
 def _contributors(message: book_pb2.Book) -> tuple[Contributor, ...]:
@@ -110,9 +98,9 @@ def _series(message: book_pb2.Book) -> Series | None:
 
 def _price(message: book_pb2.Book) -> Money:
     try:
-        return money_from(message.price)
+        return money_from(message.price, field="book.price")
     except CurrencyUnknown as error:
-        raise PriceInvalid(error.message, field=f"book.price.{error.field}") from error
+        raise PriceInvalid(error.message, field=error.field) from error
 
 
 def _date_message(date: PartialDate | None) -> Date | None:

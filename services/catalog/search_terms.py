@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -13,30 +13,11 @@ from sqlalchemy import ColumnElement, Table, and_, func, select
 from services.catalog.domain import Format
 from services.catalog.isbn import IsbnInvalid, isbn13
 from services.catalog.storage import BOOK_CATEGORIES, BOOK_CONTRIBUTORS, BOOKS, THOUSANDTHS, day_number, folded
-from services.chassis.filtering import FilterField, member_field
+from services.chassis.filtering import EQUAL, RANGE, FilterField, enum_field, member_field, storable, value_field
 
-_EQUAL: Final = frozenset({"="})
-_ORDERED: Final = frozenset({"=", "<", "<=", ">", ">="})
 _AMOUNT: Final = re.compile(rf"[0-9]{{1,12}}(\.[0-9]{{1,{THOUSANDTHS}}})?")
 _BEGINNING: Final = "*"
 _LAST_CHARACTER: Final = "\U0010ffff"
-
-
-def _field(
-    column: ColumnElement[Any],
-    convert: Callable[[str], Any],
-    *,
-    operators: frozenset[str] = _EQUAL,
-    equal: Callable[[Any], ColumnElement[bool]] | None = None,
-) -> FilterField:
-    """A field of one value; `:` means the same as `=`."""
-    return FilterField(
-        column=column,
-        convert=convert,
-        operators=operators,
-        has=equal or (lambda value: column == value),
-        equal=equal,
-    )
 
 
 def _members(table: Table) -> FilterField:
@@ -48,9 +29,7 @@ def _members(table: Table) -> FilterField:
 
 
 def _folded(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("a text holds no zero character")
-    return folded(text)
+    return folded(storable(text))
 
 
 def _title(text: str) -> ColumnElement[bool]:
@@ -58,13 +37,6 @@ def _title(text: str) -> ColumnElement[bool]:
         return BOOKS.c.title_key == text
     beginning = text.removesuffix(_BEGINNING)
     return and_(BOOKS.c.title_key >= beginning, BOOKS.c.title_key <= beginning + _LAST_CHARACTER)
-
-
-def _format(text: str) -> str:
-    name = text.upper().removeprefix("FORMAT_")
-    if name not in set(Format):
-        raise ValueError(f"one of {', '.join(Format)} is expected")
-    return name
 
 
 def _isbn(text: str) -> str:
@@ -89,15 +61,15 @@ def _day(text: str) -> int:
 
 
 FILTER_FIELDS: Final[Mapping[str, FilterField]] = {
-    "format": _field(BOOKS.c.format, _format),
-    "language_code": _field(BOOKS.c.language_key, _folded),
-    "publisher": _field(BOOKS.c.publisher_key, _folded),
-    "isbn13": _field(BOOKS.c.isbn13, _isbn),
-    "title": _field(BOOKS.c.title_key, _folded, equal=_title),
+    "format": enum_field(BOOKS.c.format, Format, prefix="FORMAT_"),
+    "language_code": value_field(BOOKS.c.language_key, _folded),
+    "publisher": value_field(BOOKS.c.publisher_key, _folded),
+    "isbn13": value_field(BOOKS.c.isbn13, _isbn),
+    "title": value_field(BOOKS.c.title_key, _folded, equal=_title),
     "categories": _members(BOOK_CATEGORIES),
     "contributors": _members(BOOK_CONTRIBUTORS),
-    "price": _field(BOOKS.c.price_amount, _amount, operators=_ORDERED),
-    "publish_date": _field(BOOKS.c.publish_day, _day, operators=_ORDERED),
+    "price": value_field(BOOKS.c.price_amount, _amount, operators=EQUAL | RANGE),
+    "publish_date": value_field(BOOKS.c.publish_day, _day, operators=EQUAL | RANGE),
 }
 ORDER_FIELDS: Final[Mapping[str, ColumnElement[Any]]] = {
     "title": BOOKS.c.title_key,

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -32,7 +31,7 @@ from sqlalchemy import (
 )
 
 from services.catalog.domain import Book, Contributor, ContributorRole, Edition, Format, PartialDate, Series
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.kernel import Money
 from services.chassis.kernel.money import MINOR_DIGITS
 from services.chassis.schema import chassis_tables
@@ -45,23 +44,21 @@ _KEY_CHARACTERS: Final = 500
 metadata = MetaData()
 chassis_tables(metadata)
 
-_ByCodePoint = Text().with_variant(Text(collation="C"), "postgresql")
-
 BOOKS: Final = Table(
     "books",
     metadata,
-    Column("id", _ByCodePoint, nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("title", Text, nullable=False),
-    Column("title_key", _ByCodePoint, nullable=False),
+    Column("title_key", ByCodePoint, nullable=False),
     Column("subtitle", Text, nullable=False),
     Column("contributors", JSON, nullable=False),  # [[display name, role], ...]
-    Column("isbn13", _ByCodePoint, nullable=False),
+    Column("isbn13", ByCodePoint, nullable=False),
     Column("format", Text, nullable=False),
     Column("publisher", Text, nullable=False),
-    Column("publisher_key", _ByCodePoint),
+    Column("publisher_key", ByCodePoint),
     Column("language_code", Text, nullable=False),
-    Column("language_key", _ByCodePoint),
+    Column("language_key", ByCodePoint),
     Column("publish_date", Integer, nullable=False),  # yyyymmdd, zeros where unknown: 20010000 is the year 2001
     Column("publish_day", Integer),  # yyyymmdd, a month or year counts as its first day
     Column("page_count", Integer, nullable=False),
@@ -86,8 +83,8 @@ BOOKS: Final = Table(
 BOOK_CATEGORIES: Final = Table(
     "book_categories",
     metadata,
-    Column("category_key", _ByCodePoint, nullable=False),
-    Column("book_id", _ByCodePoint, nullable=False),
+    Column("category_key", ByCodePoint, nullable=False),
+    Column("book_id", ByCodePoint, nullable=False),
     PrimaryKeyConstraint("category_key", "book_id", name="book_categories_pk"),
     ForeignKeyConstraint(["book_id"], ["books.id"], name="book_categories_book"),
     Index("book_categories_book_id", "book_id"),
@@ -95,8 +92,8 @@ BOOK_CATEGORIES: Final = Table(
 BOOK_CONTRIBUTORS: Final = Table(
     "book_contributors",
     metadata,
-    Column("contributor_key", _ByCodePoint, nullable=False),
-    Column("book_id", _ByCodePoint, nullable=False),
+    Column("contributor_key", ByCodePoint, nullable=False),
+    Column("book_id", ByCodePoint, nullable=False),
     PrimaryKeyConstraint("contributor_key", "book_id", name="book_contributors_pk"),
     ForeignKeyConstraint(["book_id"], ["books.id"], name="book_contributors_book"),
     Index("book_contributors_book_id", "book_id"),
@@ -163,7 +160,7 @@ def replace_book(tx: Connection, before: Book, after: Book) -> None:
             _insert_keys(tx, table, after.id, keys)
 
 
-def book_of(row: Row[*tuple[Any, ...]]) -> Book:
+def book_of(row: AnyRow) -> Book:
     """The book in a row of SELECT_BOOKS."""
     edition = Edition(
         title=row.title,

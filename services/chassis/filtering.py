@@ -12,16 +12,19 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, literal
 
-from services.chassis.kernel import ErrorKind, ServiceError
+from services.chassis.kernel import ErrorKind, ServiceError, resource_id
 from services.chassis.paging import Order, OrderKey
 
 LONGEST_FILTER_BYTES: Final = 1024
 MOST_TERMS: Final = 10
+EQUAL: Final = frozenset({"="})
+RANGE: Final = frozenset({"<", "<=", ">", ">="})
 
 _FIELD: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)")
 _OPERATOR: Final = re.compile(r"\s*(!=|<=|>=|=|<|>|:)")
@@ -69,39 +72,72 @@ class FilterField:
     equal: Callable[[Any], ColumnElement[bool]] | None = None
 
 
-def text_field(column: ColumnElement[Any]) -> FilterField:
-    """A text, compared exactly; `:` asks for a part of it, whatever the case of letters."""
+def value_field(
+    column: ColumnElement[Any],
+    convert: Callable[[str], Any],
+    *,
+    operators: frozenset[str] = EQUAL,
+    equal: Callable[[Any], ColumnElement[bool]] | None = None,
+) -> FilterField:
+    """A field of one value, where `:` means the same as `=` (AIP-160); see FilterField for the rest."""
     return FilterField(
         column=column,
-        convert=_text,
-        operators=_ALL,
+        convert=convert,
+        operators=operators,
+        has=equal or (lambda value: column == literal(value, column.type)),
+        equal=equal,
+    )
+
+
+def text_field(
+    column: ColumnElement[Any], *, normal: Callable[[str], str] = str, operators: frozenset[str] = _ALL
+) -> FilterField:
+    """A text, compared exactly; `:` asks for a part of it, whatever the case of letters.
+
+    `normal` makes of what was asked the form in which the column has it.
+    """
+    return FilterField(
+        column=column,
+        convert=lambda text: normal(storable(text)),
+        operators=operators,
         has=lambda value: column.icontains(value, autoescape=True),
     )
 
 
-def number_field(column: ColumnElement[Any]) -> FilterField:
+def number_field(column: ColumnElement[Any], *, operators: frozenset[str] = _ALL) -> FilterField:
     """A whole number."""
-    return _plain(column, _integer)
+    return value_field(column, _integer, operators=operators)
 
 
-def moment_field(column: ColumnElement[Any]) -> FilterField:
+def moment_field(column: ColumnElement[Any], *, operators: frozenset[str] = _ALL) -> FilterField:
     """A moment, written as RFC 3339 with a time zone."""
-    return _plain(column, _moment)
+    return value_field(column, _moment, operators=operators)
 
 
-def date_field(column: ColumnElement[Any]) -> FilterField:
-    """A day, written YYYY-MM-DD."""
-    return _plain(column, _date)
+def choice_field(
+    column: ColumnElement[Any], choices: Mapping[str, Any], *, operators: frozenset[str] = _EQUALITY
+) -> FilterField:
+    """One of some names; `choices` maps each to the database's value."""
+    return value_field(column, lambda text: _chosen(choices, text), operators=operators)
 
 
-def flag_field(column: ColumnElement[Any]) -> FilterField:
-    """True or false."""
-    return _plain(column, lambda text: _chosen({"true": True, "false": False}, text), _EQUALITY)
+def enum_field(column: ColumnElement[Any], names: type[StrEnum], *, prefix: str) -> FilterField:
+    """A value of an enum of the contract, with or without its `prefix` (`STATE_`), in capitals or not.
+
+    The column has the values of `names`, which are those of the contract without the prefix.
+    """
+    choices = {name.value: name.value for name in names}
+    return value_field(column, lambda text: _chosen(choices, text.upper().removeprefix(prefix)))
 
 
-def choice_field(column: ColumnElement[Any], choices: Mapping[str, Any]) -> FilterField:
-    """One of some names, such as the values of an enum; `choices` maps each to the database's value."""
-    return _plain(column, lambda text: _chosen(choices, text), _EQUALITY)
+def name_field(column: ColumnElement[Any], collection: str) -> FilterField:
+    """The name of a resource of `collection`, such as `orders/1`, in a column of such names."""
+    return value_field(column, lambda text: f"{collection}/{_id_in(collection, text)}")
+
+
+def id_field(column: ColumnElement[Any], collection: str) -> FilterField:
+    """The name of a resource of `collection`, in a column of ids."""
+    return value_field(column, lambda text: _id_in(collection, text))
 
 
 def member_field(column: ColumnElement[Any], has: Callable[[str], ColumnElement[bool]]) -> FilterField:
@@ -109,7 +145,14 @@ def member_field(column: ColumnElement[Any], has: Callable[[str], ColumnElement[
 
     `column` says by NULL whether there is any value.
     """
-    return FilterField(column=column, convert=_text, operators=frozenset(), has=has)
+    return FilterField(column=column, convert=storable, operators=frozenset(), has=has)
+
+
+def storable(text: str) -> str:
+    """The text, if every engine can hold it. Raises ValueError for a zero character, which PostgreSQL refuses."""
+    if "\0" in text:
+        raise ValueError("a text holds no zero character")
+    return text
 
 
 def parse_filter(text: str, fields: Mapping[str, FilterField]) -> tuple[ColumnElement[bool], ...]:
@@ -212,20 +255,11 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
 
 
-def _plain(column: ColumnElement[Any], convert: Callable[[str], Any], operators: frozenset[str] = _ALL) -> FilterField:
-    """A field of single values, where `:` means the same as `=` (AIP-160)."""
-    return FilterField(
-        column=column,
-        convert=convert,
-        operators=operators,
-        has=lambda value: column == literal(value, column.type),
-    )
-
-
-def _text(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("a text holds no zero character")
-    return text
+def _id_in(collection: str, text: str) -> str:
+    try:
+        return resource_id(collection, storable(text))
+    except ValueError:
+        raise ValueError(f"a name of the form {collection}/{{id}} is expected") from None
 
 
 def _integer(text: str) -> int:
@@ -242,13 +276,6 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise ValueError("a moment such as 2026-01-31T12:00:00Z is expected")
     return moment
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("a day such as 2026-01-31 is expected") from None
 
 
 def _chosen(choices: Mapping[str, Any], text: str) -> Any:

@@ -16,10 +16,10 @@ from google.protobuf.message import DecodeError, Message
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import Connection, Row, delete, select, true, update
+from sqlalchemy import Connection, delete, select, true, update
 
 from services.chassis.broker import Broker, BrokerUnavailable, Delivery, Pull
-from services.chassis.database import Database, StorageUnavailable, insert_if_absent
+from services.chassis.database import AnyRow, Database, StorageUnavailable, insert_if_absent
 from services.chassis.kernel import Clock
 from services.chassis.schema import DEAD_LETTERS, INBOX
 
@@ -209,7 +209,7 @@ class Consumer:
         for letter in self._database.read(lambda connection: connection.execute(_waiting).all()):
             self._revive(letter)
 
-    def _revive(self, letter: Row[*tuple[Any, ...]]) -> None:
+    def _revive(self, letter: AnyRow) -> None:
         this = DEAD_LETTERS.c.event_id == letter.event_id
         try:
             self._handle(letter.subject, json.loads(letter.headers), letter.payload)

@@ -9,17 +9,18 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from google.protobuf.message import Message
 from opentelemetry import trace
+from opentelemetry.metrics import Meter, Observation
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from services.chassis.broker import Broker, BrokerUnavailable, Outgoing
-from services.chassis.database import Database, announce
+from services.chassis.database import AnyRow, Database, announce
 from services.chassis.kernel import Clock, Ids
 from services.chassis.leases import Lease, held_by
 from services.chassis.schema import OUTBOX
@@ -29,8 +30,6 @@ _KEEP: Final = timedelta(days=7)
 _PURGE_BATCH: Final = 1000
 _LARGEST_PAYLOAD_BYTES: Final = 256 * 1024
 """Well under the broker's limit of 1 MiB: a row that can never be published would hold up all that follow."""
-
-AnyRow = Row[*tuple[Any, ...]]
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -121,9 +120,18 @@ class Relay:
                 self._publish(wave, fence)
 
     def oldest_unpublished_age(self) -> timedelta:
-        """How long the oldest event has been waiting; zero when none does. For metrics and alarms."""
+        """How long the oldest event has been waiting; zero when none does."""
         created: datetime | None = self._database.read(lambda connection: connection.execute(_oldest).scalar())
         return timedelta() if created is None else max(timedelta(), self._clock.now() - created)
+
+    def report_to(self, meter: Meter) -> None:
+        """Lets operators see how far events are behind: without the broker all calls go on, so nothing else tells."""
+        meter.create_observable_gauge(
+            "bookstore.outbox.oldest_unpublished",
+            callbacks=[lambda _: [Observation(self.oldest_unpublished_age().total_seconds())]],
+            unit="s",
+            description="How long the oldest event has been waiting for the broker",
+        )
 
     def purge(self) -> int:
         """Deletes rows published more than seven days ago, at most a thousand; says how many."""

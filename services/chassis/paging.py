@@ -20,7 +20,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Row,
     Select,
     UnaryExpression,
     and_,
@@ -30,13 +29,12 @@ from sqlalchemy import (
     tuple_,
 )
 
+from services.chassis.database import AnyRow
 from services.chassis.errors import FieldInvalid
 from services.chassis.kernel import ErrorKind, ServiceError
 
 T = TypeVar("T")
 U = TypeVar("U")
-AnyRow = Row[*tuple[Any, ...]]
-
 DEFAULT_PAGE_SIZE: Final = 50
 LARGEST_PAGE_SIZE: Final = 1000
 _LONGEST_TOKEN: Final = 4096  # characters
@@ -200,6 +198,8 @@ def _value(key: OrderKey, plain: Any) -> Any:
         raise TypeError("another type of value")
     if isinstance(plain, int) and abs(plain) > _LARGEST_INTEGER:
         raise ValueError("out of range")
-    if isinstance(plain, str) and "\0" in plain:
-        raise ValueError("a text with a zero character")
+    if isinstance(plain, str):
+        plain.encode()  # JSON can escape half a surrogate pair, which is no text: UnicodeEncodeError
+        if "\0" in plain:
+            raise ValueError("a text with a zero character")
     return plain

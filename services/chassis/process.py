@@ -148,6 +148,7 @@ def _background(service: Service, runtime: Runtime, server: Server) -> tuple[Rel
         purges.append(runtime.answers.purge)
     if runtime.has_outbox:
         relay = Relay(runtime.database, runtime.broker, clock=runtime.clock, holder=service.name)
+        relay.report_to(metrics.get_meter("bookstore.chassis"))
         publish = Worker("relay", _RELAY_EVERY, relay.run)
         runtime.database.on_commit(publish.wake)
         workers.append(publish)

@@ -17,6 +17,7 @@ from services.chassis.contract import Method, methods_of
 from services.chassis.credentials import Credentials
 from services.chassis.errors import Overloaded
 from services.chassis.interceptors import Handler, Inside, compose
+from services.chassis.interceptors.layer import lenient
 from services.chassis.service import Service
 from services.chassis.settings import ChassisSettings, Environment
 
@@ -79,7 +80,8 @@ def _rebuilt(handler: Any, method: Method, inside: Inside, slots: threading.Boun
     if method.response_streaming:
         behaviour = _capped(behaviour, slots)
     factory = getattr(grpc, f"{arity}_rpc_method_handler")
-    return factory(compose(behaviour, method, inside), handler.request_deserializer, handler.response_serializer)
+    read = lenient(handler.request_deserializer)
+    return factory(compose(behaviour, method, inside), read, handler.response_serializer)
 
 
 class Server:

@@ -22,19 +22,21 @@ def money_message(money: Money) -> MoneyMessage:
     return MoneyMessage(currency_code=money.currency, units=sign * units, nanos=sign * nanos)
 
 
-def money_from(message: MoneyMessage) -> Money:
-    """The amount in minor units.
+def money_from(message: MoneyMessage, *, field: str = "") -> Money:
+    """The amount in minor units; `field` is the path of the message in its request.
 
-    Raises CurrencyUnknown when the code is not accepted or the amount is finer than the currency's smallest unit.
+    Raises CurrencyUnknown, naming the field to mend, when the code is not accepted or the amount is finer than the
+    currency's smallest unit.
     """
+    path = f"{field}." if field else ""
     digits = MINOR_DIGITS.get(message.currency_code)
     if digits is None:
         raise CurrencyUnknown(
-            f"{message.currency_code!r} is not an accepted ISO 4217 currency code", field="currency_code"
+            f"{message.currency_code!r} is not an accepted ISO 4217 currency code", field=f"{path}currency_code"
         )
     minor, finer = divmod(message.nanos, 10 ** (_NANO_DIGITS - digits))
     if finer:
-        raise CurrencyUnknown(f"{message.currency_code} has {digits} digits after the point", field="nanos")
+        raise CurrencyUnknown(f"{message.currency_code} has {digits} digits after the point", field=f"{path}nanos")
     return Money(minor=message.units * 10**digits + minor, currency=message.currency_code)
 
 

@@ -29,6 +29,10 @@ _TYPES = {
 # The service hears of its deadline this long before Envoy gives up, so that its own error, with details, wins.
 _HEAD_START = timedelta(milliseconds=50)
 
+# Bytes of an answer the transcoder may hold, as large as services send; it answers 500 to more. A page of 1,000 full
+# books is larger than the listener's buffers, which are the limit otherwise.
+_LARGEST_ANSWER = 16 * 1024 * 1024
+
 _OPTIONAL = "optional"
 _REQUIRED = "required"
 _JWT_REQUIREMENTS = {
@@ -103,7 +107,9 @@ def _http_route(route: Route, method: Method) -> dict[str, Any]:
 
 
 def _grpc_route(method: Method) -> dict[str, Any]:
-    entry = _route(method, {"path": f"/{method.name}", "grpc": {}})
+    # Not `grpc: {}`: that looks before the gRPC-Web filter has made application/grpc of application/grpc-web.
+    speaks_grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    entry = _route(method, {"path": f"/{method.name}", "headers": [speaks_grpc]})
     if method.descriptor.client_streaming:
         entry["typed_per_filter_config"][_BUFFER] = {"@type": _TYPES[_BUFFER], "disabled": True}
     return entry
@@ -160,6 +166,7 @@ def _transcoder(services: Iterable[str]) -> dict[str, Any]:
         "services": list(services),
         "convert_grpc_status": True,
         "match_incoming_request_route": True,  # routes name HTTP paths
+        "max_response_body_size": _LARGEST_ANSWER,
         "print_options": {"always_print_primitive_fields": True},
         "request_validation_options": {
             "reject_unknown_query_parameters": True,

@@ -1,16 +1,49 @@
-"""docs/errors.md: every reason an error can carry, from the enums of the contracts."""
+"""docs/errors.md: what errors look like, and every reason one can carry, from the enums of the contracts."""
+
+import json
 
 from services.codegen.contract import Contract, ContractError
+from services.codegen.openapi.examples import ERROR
 
 _SUFFIX = "ErrorReason"
-_HEAD = """# Errors
+_HEAD = f"""# Errors
 
 Written by `make protos` from the `*ErrorReason` enums of the contracts.
 
 Every error is a `google.rpc.Status`. Its `google.rpc.ErrorInfo` carries a reason and a domain, which programs compare,
 and metadata; `message` is for people and can change. Bad input also carries `google.rpc.BadRequest` with the path of
-each field, what may be repeated `google.rpc.RetryInfo`. Over HTTP the status is that of the code (an ETAG_MISMATCH
-answers 412).
+each field, what may be repeated `google.rpc.RetryInfo`. As JSON:
+
+```json
+{json.dumps(ERROR, indent=2)}
+```
+
+A field's path is that of the contract: names in snake_case, joined by dots. Of a resource in the body it begins with
+the request's field that the body fills: `displayName` of `POST /v1/users` is `user.display_name`.
+
+Over HTTP the status is that of the code:
+
+| code | status |
+|---|---|
+| INVALID_ARGUMENT | 400 |
+| FAILED_PRECONDITION | 400 |
+| OUT_OF_RANGE | 400 |
+| UNAUTHENTICATED | 401 |
+| PERMISSION_DENIED | 403 |
+| NOT_FOUND | 404 |
+| ALREADY_EXISTS | 409 |
+| ABORTED | 409; ETAG_MISMATCH 412 |
+| RESOURCE_EXHAUSTED | 429 |
+| CANCELLED | 499 |
+| UNKNOWN | 500 |
+| INTERNAL | 500 |
+| DATA_LOSS | 500 |
+| UNIMPLEMENTED | 501 |
+| UNAVAILABLE | 503 |
+| DEADLINE_EXCEEDED | 504 |
+
+The edge answers in HTTP's own terms where a request does not get further: METHOD_NOT_ALLOWED 405, REQUEST_TOO_SLOW 408,
+LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UNSUPPORTED 426, HEADERS_TOO_LARGE 431.
 """
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from services.console.errors import Refused
 from services.console.folders import GENERATED
+from services.console.ports import reachable
 from services.console.roster import SOURCE
 from services.console.tls import EDGE, CertificateFolder
 
@@ -69,7 +70,7 @@ def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = G
         "grpc_port": edge.grpc_port,
         "admin_port": edge.admin_port,
         "access_log": str(edge.access_log),
-        "jwks_uri": f"http://127.0.0.1:{edge.http_port}/.well-known/jwks.json",
+        "jwks_uri": f"http://{reachable(edge.bind)}:{edge.http_port}/.well-known/jwks.json",
         "tracer": _tracer(edge.otlp_endpoint),
         "json_routes": _routes(parts, "http_routes"),
         "grpc_routes": _routes(parts, "grpc_routes"),
@@ -143,7 +144,10 @@ def _routes(parts: _Parts, generated: str) -> list[object]:
 
 
 def _clusters(edge: Edge, parts: _Parts) -> list[object]:
-    clusters: list[object] = [_plain_cluster("self", [f"127.0.0.1:{edge.http_port}"]), _plain_cluster(_NOWHERE, [])]
+    clusters: list[object] = [
+        _plain_cluster("self", [f"{reachable(edge.bind)}:{edge.http_port}"]),
+        _plain_cluster(_NOWHERE, []),
+    ]
     for process in parts.made("clusters"):
         addresses = edge.upstreams.get(process, ())
         if not addresses:

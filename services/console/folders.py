@@ -69,6 +69,16 @@ class DataFolder:
         """The administrator's first password, and nothing else."""
         return self.path / "admin-password"
 
+    @property
+    def demo_customers(self) -> Path:
+        """Mail addresses and passwords of the demo customers."""
+        return self.path / "demo-customers"
+
+    @property
+    def mail(self) -> Path:
+        """The Maildir, unless there is a mail server."""
+        return self.path / "mail"
+
     def log(self, process: str) -> Path:
         """Log file of a process."""
         return self.logs / f"{process}.log"

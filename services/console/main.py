@@ -28,8 +28,20 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from services import __version__
+
+        typer.echo(f"bookstore {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare() -> None:
+def prepare(
+    version: Annotated[  # noqa: ARG001  # the callback acts on it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """The bookstore on this machine: every service, the broker and the edge."""
     if str(GENERATED) not in sys.path:
         sys.path.append(str(GENERATED))
@@ -46,7 +58,8 @@ def up(
         from services.console.stack import assemble
 
         settings = load_settings()
-        require(settings)
+        for warning in require(settings):
+            typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
         settings.folder.make()
         lock = FolderLock(settings.folder.lock)
         lock.take()
@@ -62,6 +75,9 @@ def serve(service: Annotated[str, typer.Argument(help="Name of the service, such
     """Serves one service in this process, with its settings from the environment."""
     with _plain_refusals():
         from services.console.serve import serve as serve_one
+        from services.console.variables import require
+
+        require("console", "chassis", service)
 
         raise typer.Exit(serve_one(service))
 
@@ -74,6 +90,7 @@ def migrate(
     with _plain_refusals():
         from services.console.databases import migrate_all
 
+        load_settings()
         for line in migrate_all(service):
             typer.echo(line)
 
@@ -99,15 +116,15 @@ def status() -> None:
     with _plain_refusals():
         from services.console.progress import Progress
         from services.console.state import Phase
-        from services.console.status import current, resident_bytes
+        from services.console.status import current, proportional_bytes
 
         state = current(load_settings().folder)
-        memory = resident_bytes(state)
+        memory = proportional_bytes(state)
         progress = Progress()
         progress.table(state, memory=memory)
         progress.say(
-            f"JSON {state.http}, gRPC {state.grpc}, admin {state.admin}; "
-            f"started in {state.ready_seconds:.1f} s; {sum(memory.values()) / 1024**2:.0f} MB resident in all"
+            f"{state.where}; started in {state.ready_seconds:.1f} s; "
+            f"{sum(memory.values()) / 1024**2:.0f} MB of memory (shared pages counted once)"
         )
         if any(process.phase is not Phase.READY for process in state.processes):
             raise typer.Exit(1)
@@ -121,9 +138,9 @@ def doctor() -> None:
 
         findings = list(examine(load_settings()))
         for finding in findings:
-            remedy = "" if finding.is_good else f"; {finding.remedy}"
-            typer.echo(f"{'ok  ' if finding.is_good else 'FAIL'}  {finding.subject}: {finding.detail}{remedy}")
-        if not all(finding.is_good for finding in findings):
+            mark = "FAIL" if finding.stops_start else "warn" if finding.is_warning else "ok"
+            typer.echo(f"{mark:4}  {finding}")
+        if any(finding.stops_start for finding in findings):
             raise typer.Exit(1)
 
 
@@ -135,12 +152,16 @@ def token(user: Annotated[str, typer.Argument(help="A mail address, or a resourc
             raise Refused("tokens are printed in development only; sign in with POST /v1/sessions")
         from services.chassis.kernel import ServiceError
         from services.chassis.settings import ChassisSettings
+        from services.console.databases import plain_storage
+        from services.console.variables import read
         from services.identity.development import mint_access_token
 
+        settings = read(ChassisSettings)
         try:
-            typer.echo(mint_access_token(ChassisSettings(), user))
+            with plain_storage(settings):
+                typer.echo(mint_access_token(settings, user))
         except ServiceError as error:
-            raise Refused(f"{error}; `bookstore up` must have run on this data folder") from None
+            raise Refused(str(error)) from None
 
 
 def load_settings() -> ConsoleSettings:

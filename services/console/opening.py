@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.chassis.settings import ChassisSettings
+from services.console.ports import reachable
 from services.console.settings import ConsoleSettings
 from services.console.tls import replace_file
+from services.console.variables import read
 
 ADMINISTRATOR: Final = "admin@bookstore.example"
 _PASSWORD_BYTES: Final = 18  # 144 random bits, 24 characters
@@ -18,17 +20,18 @@ def ensure_administrator(settings: ConsoleSettings) -> bool:
     """Makes sure there is an administrator; returns whether the account is new.
 
     The password stands in the file before the account exists, so that a crash between the two loses nothing. Somebody
-    who has noted the password may delete the file: it does not come back.
+    who has noted the password may delete the file: it does not come back. Raises DatabaseMissing, SettingsInvalid.
     """
+    from services.console.databases import plain_storage
     from services.identity import development
 
+    chassis = read(ChassisSettings)
     file = settings.folder.administrator_password
     password_is_new = not file.exists()
     if password_is_new:
         replace_file(file, secrets.token_urlsafe(_PASSWORD_BYTES).encode(), mode=0o600)
-    created = development.ensure_administrator(
-        ChassisSettings(), ADMINISTRATOR, file.read_text(encoding="ascii").strip()
-    )
+    with plain_storage(chassis):
+        created = development.ensure_administrator(chassis, ADMINISTRATOR, file.read_text(encoding="ascii").strip())
     if password_is_new and not created:
         file.unlink()
     return created
@@ -43,9 +46,9 @@ def stock_shelves(settings: ConsoleSettings) -> str:
     from services.identity import development
 
     report = seed(
-        target=f"127.0.0.1:{settings.grpc_port}",
+        target=f"{reachable(settings.bind)}:{settings.grpc_port}",
         data_dir=settings.folder.path,
-        token=development.mint_access_token(ChassisSettings(), ADMINISTRATOR),
+        token=development.mint_access_token(read(ChassisSettings), ADMINISTRATOR),
     )
     replace_file(settings.folder.seeded, f"{datetime.now(UTC).isoformat()}\n".encode(), mode=0o600)
     return str(report)

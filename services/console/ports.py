@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import ipaddress
 import random
 import socket
 from typing import Final
@@ -21,16 +23,35 @@ class NoFreePort(Refused):
     """No port of the range could be bound."""
 
 
-def is_free(port: int, *, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen on the port now."""
+def obstacle(port: int, *, host: str = LOOPBACK) -> str:
+    """Why no server could listen on the port now, such as `taken`; empty when one could."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
             probe.listen(1)
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return "taken" if error.errno == errno.EADDRINUSE else (error.strerror or str(error)).lower()
+        return ""
+
+
+def is_free(port: int, *, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen on the port now."""
+    return not obstacle(port, host=host)
+
+
+def reachable(bind: str) -> str:
+    """An address for clients of this machine: a listener on every address is reached on loopback."""
+    return LOOPBACK if bind == "0.0.0.0" else bind  # noqa: S104  # compared, not bound
+
+
+def is_ours(host: str) -> bool:
+    """Whether the text is an IPv4 address that a server on this machine can listen on. Names are not looked up."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return is_free(0, host=host)
 
 
 def free_ports(count: int, *, draw: random.Random | None = None) -> list[int]:

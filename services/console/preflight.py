@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import sys
@@ -15,9 +16,10 @@ from services.console import binaries
 from services.console.errors import Refused
 from services.console.folders import GENERATED
 from services.console.lock import holder
-from services.console.ports import is_free
+from services.console.ports import is_ours, obstacle
 from services.console.roster import service_names
 from services.console.settings import ConsoleSettings
+from services.console.variables import bad_values, unknown
 
 _PYTHON: Final = (3, 11)
 _SQLITE: Final = (3, 35)  # the first with RETURNING
@@ -26,27 +28,38 @@ _DISK: Final = 500 * 1024 * 1024  # bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at. `remedy` is empty when it is as it should be."""
+    """One thing that was looked at. `remedy` is empty when it is as it should be; a warning stops no start."""
 
     subject: str
     detail: str
     remedy: str = ""
+    is_warning: bool = False
 
     @property
     def is_good(self) -> bool:
         """Whether nothing needs to be done."""
         return not self.remedy
 
+    @property
+    def stops_start(self) -> bool:
+        """Whether a start would fail."""
+        return not self.is_good and not self.is_warning
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.detail}" + (f"; {self.remedy}" if self.remedy else "")
+
 
 class NotReady(Refused):
     """Something is missing or taken; the message names each and the remedy."""
 
 
-def require(settings: ConsoleSettings) -> None:
-    """Raises NotReady with everything that stands in the way of a start."""
-    problems = [finding for finding in examine(settings) if not finding.is_good]
+def require(settings: ConsoleSettings) -> tuple[Finding, ...]:
+    """Answers what deserves a warning. Raises NotReady with everything that stands in the way of a start."""
+    findings = tuple(examine(settings))
+    problems = [finding for finding in findings if finding.stops_start]
     if problems:
-        raise NotReady("\n".join(f"{problem.subject}: {problem.detail}; {problem.remedy}" for problem in problems))
+        raise NotReady("\n".join(map(str, problems)))
+    return tuple(finding for finding in findings if finding.is_warning)
 
 
 def examine(settings: ConsoleSettings) -> Iterator[Finding]:
@@ -58,7 +71,11 @@ def examine(settings: ConsoleSettings) -> Iterator[Finding]:
         yield _binary("NATS", binaries.nats_server)
     yield _generated()
     yield _data_folder(settings.folder.path)
+    yield from _variables()
     running = holder(settings.folder.lock)
+    if not is_ours(settings.bind):
+        yield _no_address(settings.bind)
+        return
     for name, port in settings.fixed_ports.items():
         yield _port(f"BOOKSTORE_{name.upper()}", port, settings, running)
 
@@ -104,14 +121,35 @@ def _data_folder(folder: Path) -> Finding:
     return Finding(subject="data folder", detail=f"{folder}, {free // 1024**2:,} MiB free", remedy=remedy)
 
 
+def _variables() -> Iterator[Finding]:
+    """What services would refuse once they start, and what nothing reads."""
+    for bad in bad_values():
+        yield Finding(subject=bad.assignment, detail=bad.problem, remedy=bad.remedy)
+    for name, closest in unknown(os.environ):
+        yield Finding(
+            subject=name,
+            detail="is no setting and is ignored",
+            remedy=f"did you mean {closest}?" if closest else "unset it",
+            is_warning=True,
+        )
+
+
+def _no_address(bind: str) -> Finding:
+    return Finding(
+        subject=f"BOOKSTORE_BIND={bind!r}",
+        detail="is no IPv4 address of this machine",
+        remedy="give one, such as 127.0.0.1 or 0.0.0.0",
+    )
+
+
 def _port(variable: str, port: int, settings: ConsoleSettings, running: int | None) -> Finding:
     host = "127.0.0.1" if variable.endswith("ADMIN_PORT") else settings.bind
-    if is_free(port, host=host):
+    why_not = obstacle(port, host=host)
+    if not why_not:
         return Finding(subject=f"port {port}", detail="free")
     if running is not None:
         return Finding(
             subject=f"port {port}", detail=f"taken while bookstore (process {running}) runs on this data folder"
         )
-    return Finding(
-        subject=f"port {port}", detail="taken", remedy=f"stop what uses it, or set {variable} to another port"
-    )
+    stop_it = "stop what uses it, or " if why_not == "taken" else ""
+    return Finding(subject=f"port {port}", detail=why_not, remedy=f"{stop_it}set {variable} to another port")

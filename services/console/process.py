@@ -17,9 +17,11 @@ from services.console.state import Phase, ProcessState
 
 _CHILD: Final = Path(__file__).with_name("child.py")
 _PROBE_INTERVAL: Final = 0.05  # seconds between two questions whether it is ready
-_STEADY_AFTER: Final = 30.0  # seconds after which a process counts as recovered and back-off begins anew
+_STEADY_AFTER: Final = 10.0  # seconds after which a process counts as recovered and back-off begins anew
 _FIRST_PAUSE: Final = 0.25  # seconds before the second restart in a row; the first is immediate
-_LONGEST_PAUSE: Final = 4.0  # seconds; with its start a process is back within 5 after a single failure
+_LONGEST_PAUSE: Final = 2.0  # seconds; with its start a process is back within 5, however often it is killed
+_TAIL_BYTES: Final = 64 * 1024
+_OWN_WORDS: Final = " cannot start: "  # services.chassis.process says it so
 _LOG_LIMIT: Final = 8 * 1024 * 1024  # bytes; a larger log moves to <name>.log.1 when its process starts
 
 
@@ -38,6 +40,11 @@ class Program:
     stop_within: float
     address: str = ""
     metrics: str = ""
+
+
+def pause_before_restart(in_a_row: int) -> float:
+    """Seconds to wait with a restart when `in_a_row` others went before it shortly."""
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (in_a_row - 1)) if in_a_row else 0.0
 
 
 class Crash(Refused):
@@ -77,6 +84,7 @@ class ManagedProcess:
         self._crashed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
+        self._log_began = 0
 
     @property
     def state(self) -> ProcessState:
@@ -94,6 +102,7 @@ class ManagedProcess:
 
     def start(self) -> None:
         """Starts to keep the program running."""
+        self._log_began = log_size(self.program.log)
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.program.name}")
 
     async def wait_ready(self, *, within: float) -> None:
@@ -106,11 +115,11 @@ class ManagedProcess:
             ready.cancel()
             crashed.cancel()
         if self._crashed.is_set():
-            raise Crash(f"{self.program.name} ended while starting:\n{tail(self.program.log)}")
+            raise Crash(f"{self.program.name} ended while starting:\n{explanation(self.program.log, self._log_began)}")
         if not self._ready.is_set():
             raise TimeoutError(
                 f"{self.program.name} was not ready after {within:g} s; {self.program.log} ends with:\n"
-                f"{tail(self.program.log)}"
+                f"{tail(self.program.log, since=self._log_began)}"
             )
 
     async def stop(self, *, at_once: bool = False) -> None:
@@ -152,8 +161,7 @@ class ManagedProcess:
             self._crashed.set()
             self._become(Phase.WAITING)
             self._ended(self, description)
-            if in_a_row:
-                await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (in_a_row - 1)))
+            await asyncio.sleep(pause_before_restart(in_a_row))
             in_a_row += 1
             self.restarts += 1
 
@@ -190,6 +198,7 @@ class ManagedProcess:
 
 async def run_to_end(command: Sequence[str], *, environment: Mapping[str, str], log: Path, name: str) -> None:
     """Runs a command that is to finish. Raises Crash when it fails; ends it when cancelled."""
+    began = log_size(log)
     process = await spawn(command, environment=environment, log=log)
     try:
         code = await process.wait()
@@ -199,15 +208,34 @@ async def run_to_end(command: Sequence[str], *, environment: Mapping[str, str], 
         await process.wait()
         raise
     if code != 0:
-        raise Crash(f"{name} failed (exit code {code}):\n{tail(log)}")
+        raise Crash(f"{name} failed (exit code {code}):\n{explanation(log, began)}")
 
 
-def tail(log: Path, *, lines: int = 12) -> str:
-    """The last lines of a log file."""
+def log_size(log: Path) -> int:
+    """Bytes in a log: what is written from now on lies behind them."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def explanation(log: Path, since: int) -> str:
+    """Why a process ended: the line in which it says so itself, or else the last lines it wrote."""
+    said = [line for line in _last_lines(log, since) or () if _OWN_WORDS in line and not line.startswith("{")]
+    return f"  {said[-1]}" if said else tail(log, since=since)
+
+
+def tail(log: Path, *, lines: int = 12, since: int = 0) -> str:
+    """The last lines of a log file, none of which was written before it had `since` bytes."""
+    last = _last_lines(log, since)
+    if last is None:
+        return "  (no log)"
+    return "\n".join(f"  {line}" for line in last[-lines:]) or "  (it wrote nothing to its log)"
+
+
+def _last_lines(log: Path, since: int) -> list[str] | None:
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 64 * 1024))
-            text = file.read().decode(errors="replace")
+            size = log_size(log)
+            began = since if since <= size else 0  # it was moved aside meanwhile
+            file.seek(max(began, size - _TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()
     except OSError:
-        return "  (no log)"
-    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
+        return None

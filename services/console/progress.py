@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,14 +36,18 @@ class Progress:
         """One or more lines as they are."""
         self._console.print(text, markup=False)
 
-    def runs(self, state: StackState) -> None:
-        """What runs where, and the one line that says the shop is open."""
+    def runs(self, state: StackState, *, keepsakes: Mapping[str, Path]) -> None:
+        """What runs where, what a first start has left and where, how to stop, and the one line that says the shop is
+        open: whoever waits for it has seen the rest.
+        """
         self.table(state)
-        where = f"JSON {state.http}, gRPC {state.grpc}, admin {state.admin}"
-        self.say(f"bookstore is ready in {state.ready_seconds:.1f} s: {where}")
+        for what, path in keepsakes.items():
+            self.say(f"{what}: {_short(str(path))}")
+        self.say(f"stop: Ctrl-C, or kill -INT {state.supervisor}")
+        self.say(f"bookstore is ready in {state.ready_seconds:.1f} s: {state.where}")
 
     def table(self, state: StackState, *, memory: dict[str, int] | None = None) -> None:
-        """Every process; with `memory`, its resident bytes by process name too."""
+        """Every process; with `memory`, its bytes by process name too."""
         if not self._console.is_terminal:
             for process in state.processes:
                 self.say(_line(process, memory))

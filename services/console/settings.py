@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.console.errors import Refused
 from services.console.folders import DataFolder
+from services.console.variables import SettingsInvalid, bad_values, read
 
-_REMEDIES = {
-    "data_dir": "name a folder that you may write to",
-    "http_port": "choose a free port between 1 and 65535",
-    "grpc_port": "choose a free port between 1 and 65535",
-    "admin_port": "choose a free port between 1 and 65535",
-    "database_url": "give a URL such as postgresql+psycopg://user:password@host/{service}, or leave it empty",
-    "nats_url": "give a URL such as nats://user:password@host:4222, or leave it empty for the embedded broker",
-    "otlp_endpoint": "give a URL such as http://127.0.0.1:4318, or leave it empty",
-    "smtp_url": "give a URL such as smtp://user:password@host:587, or leave it empty for a Maildir in the data folder",
-    "log_level": "choose debug, info, warning or error",
-    "environment": "choose development or production",
-    "bind": "give an address of this machine, such as 127.0.0.1 or 0.0.0.0",
-}
-
-
-class SettingsInvalid(Refused):
-    """An environment variable has a value that cannot be used; the message names each one and the remedy."""
+_DATABASES: Final = ("postgresql", "sqlite")
 
 
 class ConsoleSettings(BaseSettings):
@@ -62,6 +47,8 @@ class ConsoleSettings(BaseSettings):
     def _one_database_per_service(cls, value: str) -> str:
         if value and "://" not in value:
             raise ValueError("is not a URL")
+        if value and value.partition("://")[0].partition("+")[0] not in _DATABASES:
+            raise ValueError("names no database the shop can use: it is PostgreSQL, or SQLite when left empty")
         if value and "{service}" not in value:
             raise ValueError("lacks {service}: every service has a database of its own")
         return value
@@ -85,16 +72,11 @@ class ConsoleSettings(BaseSettings):
 
 
 def load_settings() -> ConsoleSettings:
-    """Reads the environment. Raises SettingsInvalid."""
+    """Reads the environment. Raises SettingsInvalid, which then names the bad variables of the services too."""
     try:
-        settings = ConsoleSettings()
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            field = str(problem["loc"][0]) if problem["loc"] else ""
-            reason = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"BOOKSTORE_{field.upper()}={problem['input']!r}: {reason}; {_REMEDIES.get(field, '')}")
-        raise SettingsInvalid("\n".join(lines)) from None
+        settings = read(ConsoleSettings)
+    except SettingsInvalid:
+        raise SettingsInvalid("\n".join(map(str, bad_values()))) from None
     taken: dict[int, str] = {}
     for name, port in settings.fixed_ports.items():
         if port in taken:

@@ -9,7 +9,8 @@ from typing import Final
 from services.console import binaries
 from services.console.broker import Broker
 from services.console.edge import Edge, render
-from services.console.ports import LOOPBACK, free_ports
+from services.console.opening import ADMINISTRATOR
+from services.console.ports import LOOPBACK, free_ports, reachable
 from services.console.probes import BannerProbe, EdgeDrain, EdgeProbe, HealthProbe
 from services.console.process import Program
 from services.console.roster import service_names
@@ -46,8 +47,8 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
     seed = seed and settings.environment == "development"  # the demo customers' passwords are no secret
     opening = ("seed",) if seed else ("seed", "--administrator-only")
     return Stack(
-        http=f"http://{_reachable(settings.bind)}:{settings.http_port}",
-        grpc=f"{_reachable(settings.bind)}:{settings.grpc_port}",
+        http=f"http://{reachable(settings.bind)}:{settings.http_port}",
+        grpc=f"{reachable(settings.bind)}:{settings.grpc_port}",
         admin=f"http://{LOOPBACK}:{settings.admin_port}",
         broker=_broker(settings, broker, shared) if broker else None,
         migration=Task(
@@ -64,6 +65,11 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
             environment=shared,
             log=folder.log("seed"),
         ),
+        keepsakes={
+            f"password of {ADMINISTRATOR}": folder.administrator_password,
+            "demo customers and their passwords": folder.demo_customers,
+            **({} if settings.smtp_url else {"mail": folder.mail}),
+        },
     )
 
 
@@ -131,8 +137,3 @@ def _edge(settings: ConsoleSettings, places: tuple[Endpoint, ...], environment: 
         stop_within=_STOP_EDGE_WITHIN,
         address=f"{settings.bind}:{settings.http_port}, {settings.bind}:{settings.grpc_port}",
     )
-
-
-def _reachable(bind: str) -> str:
-    """An address for clients of this machine: a listener on every address is reached on loopback."""
-    return LOOPBACK if bind in ("0.0.0.0", "::") else bind  # noqa: S104  # compared, not bound

@@ -42,6 +42,11 @@ class StackState:
     ready_seconds: float
     processes: tuple[ProcessState, ...]
 
+    @property
+    def where(self) -> str:
+        """Where clients and the curious find it."""
+        return f"JSON {self.http}, gRPC {self.grpc}, Envoy's admin page {self.admin}"
+
     def write(self, file: Path) -> None:
         """Replaces the file whole, so that no reader meets half of it."""
         scratch = file.with_name(f".{file.name}")

@@ -23,15 +23,15 @@ def current(folder: DataFolder) -> StackState:
     """The running stack, each process asked at this moment. Raises NotRunning."""
     state = StackState.read(folder.state)
     if state is None or holder(folder.lock) is None:
-        raise NotRunning(f"bookstore does not run on {folder.path}; start it with `bookstore up`")
+        raise NotRunning(f"bookstore does not run on {folder.path}; start it with `make run` (or `bookstore up`)")
     return replace(state, processes=tuple(asyncio.run(_asked(state, folder))))
 
 
-def resident_bytes(state: StackState) -> dict[str, int]:
-    """Resident memory by process name, empty where the system does not tell. The supervisor counts too.
+def proportional_bytes(state: StackState) -> dict[str, int]:
+    """Memory by process name, empty where the system does not tell. The supervisor counts too.
 
-    A page that several processes share, such as one of a library, counts in parts (Linux: Pss), so that the sum is what
-    the stack takes from the machine.
+    A page that several processes share, such as one of a library, counts in parts (Linux: Pss, the proportional set
+    size), so that the sum is what the stack takes from the machine.
     """
     pids = {**{process.name: process.pid for process in state.processes if process.pid}, "supervisor": state.supervisor}
     memory = {}

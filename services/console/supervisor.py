@@ -53,6 +53,8 @@ class Stack:
     drain: Drain
     opening: Task | None
     """What is done once the edge answers: administrator and first books."""
+    keepsakes: Mapping[str, Path] = field(default_factory=dict)
+    """What the opening leaves behind for a person to read, and where; shown when it is there."""
 
 
 class Supervisor:
@@ -138,7 +140,8 @@ class Supervisor:
         self._is_up = True
         self._ready_seconds = time.monotonic() - self._began
         self._write_state()
-        self._progress.runs(self.state)
+        left = self._stack.keepsakes if self._stack.opening else {}
+        self._progress.runs(self.state, keepsakes={what: path for what, path in left.items() if path.exists()})
 
     async def _stop(self) -> None:
         was_up, self._is_up = self._is_up, False

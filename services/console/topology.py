@@ -88,7 +88,6 @@ def service_environment(
     """What one service gets on top: where it listens and where its peers are."""
     environment = {
         **shared,
-        "BOOKSTORE_SERVICE": endpoint.service,
         "BOOKSTORE_LISTEN": endpoint.address,
         "BOOKSTORE_METRICS_PORT": str(endpoint.metrics_port),
         "BOOKSTORE_TARGETS": json.dumps(targets),

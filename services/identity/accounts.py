@@ -16,7 +16,7 @@ from services.chassis.interceptors.access import RoleRequired
 from services.chassis.kernel import Caller, Clock, Ids, Role, resource_id
 from services.chassis.outbox import Outbox
 from services.identity import events, session_storage, storage
-from services.identity.domain import EmailTaken, LastAdmin, User, UserNotFound, may_see, normal_email, resolved
+from services.identity.domain import EmailTaken, LastAdmin, User, UserNotFound, may_see, normal_email
 
 _COLLECTION = "users"
 
@@ -40,7 +40,7 @@ class Accounts:
 
     def get(self, name: str, caller: Caller) -> User:
         """An account that the caller may see. Raises UserNotFound."""
-        user_id = resource_id(_COLLECTION, resolved(name, caller))
+        user_id = resource_id(_COLLECTION, caller.resolve(name))
         user = self._database.read(lambda connection: storage.find_user(connection, user_id))
         if user is None or not may_see(user, caller):
             raise UserNotFound(name)
@@ -80,7 +80,7 @@ class Accounts:
     def set_roles(self, tx: Connection, name: str, roles: frozenset[Role], *, etag: str, caller: Caller) -> User:
         """Replaces the roles of an account. Raises UserNotFound, RoleRequired, EtagMismatch and LastAdmin."""
         self._require_administrator(tx, caller)
-        before = self._found(tx, resolved(name, caller))
+        before = self._found(tx, caller.resolve(name))
         after = before.with_roles(roles, etag=etag, now=self._clock.now())
         self._keep_an_administrator(tx, before, after)
         return self._write(tx, before, after, events.user_updated)
@@ -104,7 +104,7 @@ class Accounts:
 
     def _changeable(self, tx: Connection, name: str, caller: Caller) -> User:
         """An account that the caller may change: their own, or any for an administrator."""
-        name = resolved(name, caller)
+        name = caller.resolve(name)
         if not caller.owns(name):
             if not caller.is_staff:
                 raise UserNotFound(name)

@@ -18,7 +18,6 @@ from services.identity.domain import (
     User,
     UserNotFound,
     normal_email,
-    resolved,
 )
 from services.identity.passwords import Passwords
 from services.identity.storage import Credentials
@@ -65,7 +64,7 @@ class Authentication:
 
         Raises UserNotFound, RoleRequired, TooManyAttempts, CredentialsInvalid.
         """
-        name = resolved(name, caller)
+        name = caller.resolve(name)
         if not caller.owns(name):
             raise RoleRequired("only the owner may change a password") if caller.is_staff else UserNotFound(name)
         user_id = resource_id("users", name)

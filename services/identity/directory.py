@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
 
 from services.chassis.database import Database
-from services.chassis.filtering import FilterField, choice_field, moment_field, parse_filter, parse_order_by, text_field
+from services.chassis.filtering import (
+    EQUAL,
+    FilterField,
+    enum_field,
+    moment_field,
+    parse_filter,
+    parse_order_by,
+    text_field,
+)
 from services.chassis.paging import Page, PageRequest, paginate
 from services.identity.domain import User, UserState, normal_email
 from services.identity.storage import USER_COLUMNS, USERS, user_of
 
-_EQUAL: Final = frozenset({"="})
 _FIELDS: Final[Mapping[str, FilterField]] = {
-    "email": replace(text_field(USERS.c.email), convert=normal_email, operators=_EQUAL),
-    "display_name": replace(text_field(USERS.c.display_name), operators=_EQUAL),
-    "state": choice_field(
-        USERS.c.state, {name: state for state in UserState for name in (state.value, f"STATE_{state.value}")}
-    ),
+    "email": text_field(USERS.c.email, normal=normal_email, operators=EQUAL),
+    "display_name": text_field(USERS.c.display_name, operators=EQUAL),
+    "state": enum_field(USERS.c.state, UserState, prefix="STATE_"),
     "create_time": moment_field(USERS.c.create_time),
 }
 _ORDERS: Final[Mapping[str, ColumnElement[Any]]] = {"email": USERS.c.email, "create_time": USERS.c.create_time}

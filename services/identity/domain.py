@@ -18,7 +18,6 @@ GRACE: Final = timedelta(seconds=10)
 """How long after its first use a refresh token may be used once more."""
 FAILURES_ALLOWED: Final = 5
 FAILURE_WINDOW: Final = timedelta(minutes=1)
-CALLER_NAME: Final = "users/me"
 _ADDRESS_READER: Final = "notifications"
 """The service that writes to people, and so may read any account in its own name."""
 
@@ -246,15 +245,6 @@ def normal_email(email: str) -> str:
     that differ in case alone would be a trap.
     """
     return email.strip().lower()
-
-
-def resolved(name: str, caller: Caller) -> str:
-    """The account a name stands for: `users/me` is the caller's own. Raises UserNotFound without a caller."""
-    if name != CALLER_NAME:
-        return name
-    if caller.user is None:
-        raise UserNotFound(name)
-    return caller.user
 
 
 def may_see(user: User, caller: Caller) -> bool:

@@ -12,6 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.chassis.errors import FieldInvalid
 from services.chassis.kernel import Role, etag
+from services.chassis.requests import changed_fields
 from services.chassis.wire import timestamp
 from services.identity.accounts import Profile
 from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState
@@ -65,10 +66,7 @@ def changes_of(message: user_pb2.User, mask: FieldMask) -> Mapping[str, str]:
     """
     if not message.name:
         raise FieldInvalid([("user.name", "is required")])
-    unknown = [path for path in mask.paths if path not in user_pb2.User.DESCRIPTOR.fields_by_name]
-    if unknown:
-        raise FieldInvalid([("update_mask", f"{path!r} is not a field of an account") for path in unknown])
-    paths = mask.paths or [field.name for field, _ in message.ListFields()]
+    paths = changed_fields(message, mask)
     if "password" in paths:
         raise FieldInvalid([("user.password", "is changed by ChangePassword alone")])
     return {path: _FIELDS[path](message) for path in paths if path in _FIELDS}

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -29,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.kernel import Role
 from services.chassis.schema import chassis_tables
 from services.identity.domain import NO_FAILURES, Failures, User, UserState
@@ -37,15 +36,13 @@ from services.identity.domain import NO_FAILURES, Failures, User, UserState
 metadata = MetaData()
 chassis_tables(metadata)
 
-_ByCodePoint = Text().with_variant(Text(collation="C"), "postgresql")
-
 USERS: Final = Table(
     "users",
     metadata,
-    Column("id", _ByCodePoint, nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("display_name", Text, nullable=False),
-    Column("email", _ByCodePoint),  # as `normal_email` makes it; NULL once the account is closed
+    Column("email", ByCodePoint),  # as `normal_email` makes it; NULL once the account is closed
     Column("password_hash", Text),  # Argon2id in PHC form; NULL once the account is closed
     Column("staff", Boolean, nullable=False),
     Column("admin", Boolean, nullable=False),
@@ -63,7 +60,7 @@ SESSIONS: Final = Table(
     "sessions",
     metadata,
     Column("id", Text, nullable=False),
-    Column("user_id", _ByCodePoint, nullable=False),
+    Column("user_id", ByCodePoint, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("rotate_time", Instant, nullable=False),
     Column("forgiven", Boolean, nullable=False),
@@ -182,7 +179,7 @@ def purge_failures(tx: Connection, before: datetime) -> int:
     return tx.execute(delete(SIGN_IN_FAILURES).where(SIGN_IN_FAILURES.c.since < before)).rowcount
 
 
-def user_of(row: Row[*tuple[Any, ...]]) -> User:
+def user_of(row: AnyRow) -> User:
     """The account in a row of USER_COLUMNS."""
     roles = {Role.CUSTOMER: True, Role.STAFF: row.staff, Role.ADMIN: row.admin}
     return User(

@@ -12,8 +12,9 @@ from services.chassis.kernel import Clock
 from services.chassis.outbox import Outbox
 from services.inventory import ledger, storage
 from services.inventory.clients import Books
-from services.inventory.domain import LARGEST_STOCK, Cause, Move, OutOfStock, Stock, StockInsufficient
+from services.inventory.domain import LARGEST_STOCK, Cause, Move, Stock
 from services.inventory.events import stock_adjusted
+from services.inventory.refusals import OutOfStock, StockInsufficient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceSe
 from services.chassis.call import caller
 from services.chassis.idempotency import Answers
 from services.chassis.paging import page_request
+from services.chassis.requests import id_in
 from services.inventory.adjusting import Adjusting
 from services.inventory.messages import (
     adjustment_of,
     copies_of,
-    id_in,
     movement_message,
     reservation_message,
     stock_message,

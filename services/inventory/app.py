@@ -8,7 +8,7 @@ from services.chassis.service import Runtime, Service, Servicer
 from services.chassis.worker import Worker
 from services.inventory.adjusting import Adjusting
 from services.inventory.api import InventoryApi
-from services.inventory.clients import CatalogBooks
+from services.inventory.clients import GrpcBooks
 from services.inventory.expiry import Expiry
 from services.inventory.reading import Reading
 from services.inventory.reserving import Reserving
@@ -22,9 +22,7 @@ def build(runtime: Runtime) -> Service:
     reserving = Reserving(clock=clock, outbox=outbox, time_to_live=settings.time_to_live)
     api = InventoryApi(
         reading=Reading(database),
-        adjusting=Adjusting(
-            database=database, books=CatalogBooks(runtime.channel("catalog")), clock=clock, outbox=outbox
-        ),
+        adjusting=Adjusting(database=database, books=GrpcBooks(runtime.channel("catalog")), clock=clock, outbox=outbox),
         reserving=reserving,
         answers=runtime.answers,
     )

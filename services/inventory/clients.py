@@ -11,7 +11,7 @@ from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 
 from services.chassis.errors import RemoteError
 from services.chassis.kernel import ErrorKind
-from services.inventory.domain import BookIsDigital, BookNotFound
+from services.inventory.refusals import BookIsDigital, BookNotFound
 
 _DIGITAL: Final = frozenset({Book.FORMAT_EBOOK, Book.FORMAT_AUDIOBOOK})
 
@@ -24,7 +24,7 @@ class Books(Protocol):
         ...
 
 
-class CatalogBooks:
+class GrpcBooks:
     """Asks the catalog."""
 
     def __init__(self, channel: grpc.Channel) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from services.inventory import storage
-from services.inventory.domain import Move, Movement, OutOfStock
+from services.inventory.domain import Move, Movement
+from services.inventory.refusals import OutOfStock
 
 
 def record(

@@ -9,21 +9,13 @@ from typing import Final
 from bookstore.inventory.v1 import inventory_service_pb2 as contract
 from bookstore.inventory.v1 import reservation_pb2, stock_pb2
 
-from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import Caller, etag, resource_id
+from services.chassis.kernel import Caller, etag
+from services.chassis.requests import id_in
 from services.chassis.wire import timestamp
 from services.inventory.adjusting import Adjustment
 from services.inventory.domain import Cause, Movement, Reservation, State, Stock
 
 _STATES: Final = {state: reservation_pb2.Reservation.State.Value(f"STATE_{state}") for state in State}
-
-
-def id_in(collection: str, name: str, *, field: str = "name") -> str:
-    """The id in a resource name of `collection`. Raises FieldInvalid, naming `field`, when there is none."""
-    try:
-        return resource_id(collection, name)
-    except ValueError:
-        raise FieldInvalid([(field, f"must be a name of the form {collection}/{{id}}")]) from None
 
 
 def copies_of(lines: Iterable[reservation_pb2.ReservationLine]) -> Mapping[str, int]:

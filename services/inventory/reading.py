@@ -8,7 +8,8 @@ from services.chassis.database import Database
 from services.chassis.filtering import parse_filter, parse_order_by
 from services.chassis.paging import OrderKey, Page, PageRequest, paginate
 from services.inventory import storage
-from services.inventory.domain import Movement, Reservation, ReservationNotFound, Stock, StockNotFound
+from services.inventory.domain import Movement, Reservation, Stock
+from services.inventory.refusals import ReservationNotFound, StockNotFound
 from services.inventory.search_terms import MOVEMENT_FIELDS, STOCK_FIELDS, STOCK_ORDER
 
 _LATEST_FIRST = (OrderKey(column=storage.MOVEMENTS.c.version, descending=True),)

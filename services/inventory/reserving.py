@@ -14,17 +14,9 @@ from sqlalchemy import Connection
 from services.chassis.kernel import Clock
 from services.chassis.outbox import Outbox
 from services.inventory import ledger, storage
-from services.inventory.domain import (
-    Change,
-    OutOfStock,
-    Reservation,
-    ReservationExpired,
-    ReservationNotFound,
-    State,
-    promise,
-    refusal_to_come,
-)
+from services.inventory.domain import Change, Reservation, State, promise, refusal_to_come
 from services.inventory.events import reservation_changed
+from services.inventory.refusals import OutOfStock, ReservationExpired, ReservationNotFound
 
 
 class Reserving:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     JSON,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Index,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     bindparam,
@@ -30,19 +29,17 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.schema import chassis_tables
 from services.inventory.domain import Cause, Line, Move, Movement, Reservation, State, Stock
 
 metadata = MetaData()
 chassis_tables(metadata)
 
-_ByCodePoint = Text().with_variant(Text(collation="C"), "postgresql")
-
 STOCKS: Final = Table(
     "stocks",
     metadata,
-    Column("book_id", _ByCodePoint, nullable=False),
+    Column("book_id", ByCodePoint, nullable=False),
     Column("on_hand", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -55,14 +52,14 @@ STOCKS: Final = Table(
 MOVEMENTS: Final = Table(
     "movements",
     metadata,
-    Column("book_id", _ByCodePoint, nullable=False),
+    Column("book_id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),  # of the stock: its movements count from 1 without gaps
     Column("cause", Text, nullable=False),
     Column("on_hand_delta", BigInteger, nullable=False),
     Column("reserved_delta", BigInteger, nullable=False),
     Column("on_hand", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
-    Column("order_id", _ByCodePoint),
+    Column("order_id", ByCodePoint),
     Column("user_name", Text),
     Column("note", Text, nullable=False),
     Column("create_time", Instant, nullable=False),
@@ -72,7 +69,7 @@ MOVEMENTS: Final = Table(
 RESERVATIONS: Final = Table(
     "reservations",
     metadata,
-    Column("id", _ByCodePoint, nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("state", Text, nullable=False),
     Column("lines", JSON, nullable=False),  # [[book id, quantity, returned], ...] sorted by book
     Column("create_time", Instant, nullable=False),
@@ -83,7 +80,7 @@ RESERVATIONS: Final = Table(
 RELEASES: Final = Table(
     "releases",
     metadata,
-    Column("reservation_id", _ByCodePoint, nullable=False),
+    Column("reservation_id", ByCodePoint, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("create_time", Instant, nullable=False),
     PrimaryKeyConstraint("reservation_id", "request_id", name="releases_pk"),
@@ -244,7 +241,7 @@ def overdue_reservations(connection: Connection, now: datetime, *, most: int) ->
     return list(connection.execute(_OVERDUE, {"now": now, "most": most}).scalars())
 
 
-def stock_of(row: Row[*tuple[Any, ...]]) -> Stock:
+def stock_of(row: AnyRow) -> Stock:
     """The stock in a row of SELECT_STOCKS."""
     return Stock(
         book_id=row.book_id,
@@ -255,7 +252,7 @@ def stock_of(row: Row[*tuple[Any, ...]]) -> Stock:
     )
 
 
-def movement_of(row: Row[*tuple[Any, ...]]) -> Movement:
+def movement_of(row: AnyRow) -> Movement:
     """The entry in a row of SELECT_MOVEMENTS."""
     return Movement(
         move=Move(book_id=row.book_id, cause=Cause(row.cause), on_hand=row.on_hand_delta, reserved=row.reserved_delta),
@@ -272,7 +269,7 @@ def movement_of(row: Row[*tuple[Any, ...]]) -> Movement:
     )
 
 
-def _reservation_of(row: Row[*tuple[Any, ...]]) -> Reservation:
+def _reservation_of(row: AnyRow) -> Reservation:
     return Reservation(
         id=row.id,
         state=State(row.state),

@@ -11,7 +11,7 @@ from bookstore.notifications.v1.notifications_service_pb2_grpc import add_Notifi
 from services.chassis.service import Runtime, Service, Servicer
 from services.chassis.worker import Worker
 from services.notifications.api import NotificationsApi
-from services.notifications.clients import IdentityDirectory
+from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
@@ -33,7 +33,7 @@ def build(runtime: Runtime) -> Service:
     delivering = Delivering(
         database,
         clock=clock,
-        directory=IdentityDirectory(runtime.channel("identity")),
+        directory=GrpcDirectory(runtime.channel("identity")),
         mailer=mailer_for(settings, runtime.chassis.data_dir),
         sender=settings.mail_from,
         most_attempts=settings.mail_attempts,

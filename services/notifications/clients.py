@@ -33,7 +33,7 @@ class Directory(Protocol):
         ...
 
 
-class IdentityDirectory:
+class GrpcDirectory:
     """Asks the identity service, in the service's own name."""
 
     def __init__(self, channel: grpc.Channel) -> None:

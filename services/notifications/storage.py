@@ -13,7 +13,6 @@ from sqlalchemy import (
     Index,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.kernel import Money
 from services.chassis.schema import chassis_tables
 from services.notifications.domain import BoughtCopies, Failure, Kind, Notification, Purchase, State
@@ -30,17 +29,15 @@ from services.notifications.domain import BoughtCopies, Failure, Kind, Notificat
 metadata = MetaData()
 chassis_tables(metadata)
 
-_ByCodePoint = Text().with_variant(Text(collation="C"), "postgresql")
-
 NOTIFICATIONS: Final = Table(
     "notifications",
     metadata,
-    Column("id", _ByCodePoint, nullable=False),
-    Column("recipient", _ByCodePoint, nullable=False),  # users/…
+    Column("id", ByCodePoint, nullable=False),
+    Column("recipient", ByCodePoint, nullable=False),  # users/…
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("order_name", _ByCodePoint, nullable=False),  # orders/…
+    Column("order_name", ByCodePoint, nullable=False),  # orders/…
     Column("currency", Text, nullable=False),
     Column("total_minor", BigInteger, nullable=False),
     Column("copies", JSON, nullable=False),  # [[title, quantity, unit price in minor units, total in minor units], ...]
@@ -106,7 +103,7 @@ def write_progress(tx: Connection, before: Notification, after: Notification) ->
     return tx.execute(_PROGRESS, values).rowcount == 1
 
 
-def notification_of(row: Row[*tuple[Any, ...]]) -> Notification:
+def notification_of(row: AnyRow) -> Notification:
     """The notification in a row of SELECT_NOTIFICATIONS."""
 
     def money(minor: int) -> Money:

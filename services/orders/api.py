@@ -12,8 +12,8 @@ from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceServicer
 
 from services.chassis.call import caller
 from services.chassis.idempotency import Answers
-from services.chassis.kernel import resource_id
 from services.chassis.paging import page_request
+from services.chassis.requests import id_in
 from services.orders.checkout import Checkout
 from services.orders.domain import Order
 from services.orders.fulfilment import Fulfilment
@@ -51,7 +51,7 @@ class OrdersApi(OrderServiceServicer):
 
     def GetOrder(self, request: contract.GetOrderRequest, context: grpc.ServicerContext) -> order_pb2.Order:
         """One order."""
-        return order_message(self._reading.order(_order_id(request.name), caller()))
+        return order_message(self._reading.order(id_in("orders", request.name), caller()))
 
     def ListOrders(
         self, request: contract.ListOrdersRequest, context: grpc.ServicerContext
@@ -65,7 +65,7 @@ class OrdersApi(OrderServiceServicer):
 
     def CancelOrder(self, request: contract.CancelOrderRequest, context: grpc.ServicerContext) -> order_pb2.Order:
         """Calls an order off."""
-        order_id, who = _order_id(request.name), caller()
+        order_id, who = id_in("orders", request.name), caller()
         answer = self._answer(
             lambda tx: self._fulfilment.cancel(tx, order_id, who, reason=request.reason, etag=request.etag)
         )
@@ -74,7 +74,7 @@ class OrdersApi(OrderServiceServicer):
 
     def RefundOrder(self, request: contract.RefundOrderRequest, context: grpc.ServicerContext) -> order_pb2.Order:
         """Pays copies back."""
-        order_id, quantities = _order_id(request.name), quantities_of(request)
+        order_id, quantities = id_in("orders", request.name), quantities_of(request)
         answer = self._answer(
             lambda tx: self._fulfilment.refund(
                 tx, order_id, quantities, restock=request.restock, reason=request.reason, etag=request.etag
@@ -85,27 +85,23 @@ class OrdersApi(OrderServiceServicer):
 
     def ShipOrder(self, request: contract.ShipOrderRequest, context: grpc.ServicerContext) -> order_pb2.Order:
         """Notes that the parcel left the house."""
-        order_id, carrier, code = _order_id(request.name), request.carrier, request.tracking_code
+        order_id, carrier, code = id_in("orders", request.name), request.carrier, request.tracking_code
         return self._answer(
             lambda tx: self._fulfilment.ship(tx, order_id, carrier=carrier, tracking_code=code, etag=request.etag)
         )
 
     def DeliverOrder(self, request: contract.DeliverOrderRequest, context: grpc.ServicerContext) -> order_pb2.Order:
         """Notes that the parcel arrived."""
-        order_id = _order_id(request.name)
+        order_id = id_in("orders", request.name)
         return self._answer(lambda tx: self._fulfilment.deliver(tx, order_id, etag=request.etag))
 
     def WatchOrder(
         self, request: contract.WatchOrderRequest, context: grpc.ServicerContext
     ) -> Iterator[contract.WatchOrderResponse]:
         """The order as it changes."""
-        changes = self._watching.watch(_order_id(request.name), caller(), is_wanted=context.is_active)
+        changes = self._watching.watch(id_in("orders", request.name), caller(), is_wanted=context.is_active)
         for order, last in changes:
             yield contract.WatchOrderResponse(order=order_message(order), last=last)
 
     def _answer(self, change: Change) -> order_pb2.Order:
         return self._answers.transact(lambda tx: order_message(change(tx)))
-
-
-def _order_id(name: str) -> str:
-    return resource_id("orders", name)

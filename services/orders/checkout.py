@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 
 from services.chassis.database import Database
 from services.chassis.idempotency import RequestIdReused
-from services.chassis.kernel import Clock, CurrencyMismatch, Ids, Money
+from services.chassis.kernel import Clock, CurrencyMismatch, Ids, Money, ServiceError
 from services.chassis.outbox import Outbox
 from services.orders import events, storage
 from services.orders.domain import Order, Progress, State, Transition, Work
 from services.orders.ports import Basket, Carts, PricedBasket, Prices
-from services.orders.refusals import BookMissing, CartEmpty, PriceChanged, ShippingAddressRequired
+from services.orders.refusals import BookMissing, CartEmpty, CartOrdered, PriceChanged, ShippingAddressRequired
 from services.orders.saga import Saga
 
 
@@ -58,21 +58,36 @@ class Checkout:
     def place(self, wish: Wish) -> Order:
         """The order, as far as its checkout came in the time there is; the same one when the request is repeated.
 
-        Raises CartNotFound, CartEmpty, BookMissing, CurrencyMismatch, ShippingAddressRequired, PriceChanged,
-        RequestIdReused and DependencyUnavailable; then there is no order.
+        Raises CartNotFound, CartEmpty, CartOrdered, BookMissing, CurrencyMismatch, ShippingAddressRequired,
+        PriceChanged, RequestIdReused and DependencyUnavailable; then there is no order.
         """
         known = self._placed_before(wish)
         if known is not None:
             return known if known.progress.work is Work.NONE else self._saga.resume(known.id) or known
+        try:
+            basket = self._basket(wish)
+            order = self._order(wish, basket, basket.priced or self._prices.price(basket))
+        except ServiceError:
+            concurrent = self._placed_before(wish)
+            if concurrent is None:
+                raise
+            return concurrent  # its own order emptied the cart, or used the coupon up, since we looked
+        if self._database.transact(lambda tx: self._add(tx, order, wish, basket.etag)):
+            return self._saga.run(order)
+        concurrent = self._placed_before(wish)
+        if concurrent is None:
+            raise CartOrdered(basket.cart, self._order_of(basket))
+        return concurrent
+
+    def _basket(self, wish: Wish) -> Basket:
         basket = self._carts.basket(wish.cart)
         if not basket.books:
             raise CartEmpty(basket.cart)
-        order = self._order(wish, basket, self._prices.price(basket))
-        if self._database.transact(lambda tx: self._add(tx, order, wish)):
-            return self._saga.run(order)
-        concurrent = self._placed_before(wish)
-        assert concurrent is not None  # it took the request_id a moment ago, and orders are never deleted
-        return concurrent
+        return basket
+
+    def _order_of(self, basket: Basket) -> str:
+        found = self._database.read(lambda connection: storage.find_cart_order(connection, basket.cart, basket.etag))
+        return f"orders/{found}" if found else ""
 
     def _placed_before(self, wish: Wish) -> Order | None:
         return self._database.read(lambda connection: _of_request(connection, wish)) if wish.request_id else None
@@ -110,8 +125,11 @@ class Checkout:
             progress=Progress(due=now + self._claim),
         )
 
-    def _add(self, tx: Connection, order: Order, wish: Wish) -> bool:
-        if not storage.add_order(tx, order, request_id=wish.request_id, fingerprint=wish.fingerprint):
+    def _add(self, tx: Connection, order: Order, wish: Wish, cart_etag: str) -> bool:
+        added = storage.add_order(
+            tx, order, request_id=wish.request_id, fingerprint=wish.fingerprint, cart_etag=cart_etag
+        )
+        if not added:
             return False
         self._outbox.append(tx, events.order_placed(order), aggregate=order.name, version=order.version)
         return True

@@ -99,6 +99,8 @@ class GrpcCarts:
             cart=found.name,
             books=tuple((item.book, item.quantity) for item in found.items),
             coupons=tuple(found.coupons),
+            etag=found.etag,
+            priced=priced(found.quote) if found.HasField("quote") else None,
         )
 
 

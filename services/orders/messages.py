@@ -38,12 +38,12 @@ def wish_of(request: PlaceOrderRequest, user: str) -> Wish:
 
 def _expected_total(request: PlaceOrderRequest) -> Money:
     try:
-        return money_from(request.expected_total)
+        return money_from(request.expected_total, field="expected_total")
     except CurrencyUnknown as error:
-        field = f"expected_total.{error.field}"
-        if error.field == "currency_code":  # no cart is priced in it
-            raise CurrencyMismatch(error.message, field=field, given=request.expected_total.currency_code) from error
-        raise FieldInvalid([(field, error.message)]) from error
+        if error.field.endswith("currency_code"):  # no cart is priced in it
+            given = request.expected_total.currency_code
+            raise CurrencyMismatch(error.message, field=error.field, given=given) from error
+        raise FieldInvalid([(error.field, error.message)]) from error
 
 
 def quantities_of(request: RefundOrderRequest) -> Mapping[str, int]:

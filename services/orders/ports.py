@@ -29,11 +29,16 @@ class StepUnfinished(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basket:
-    """A cart as it is now: `cart` is its real name, never `carts/me`; books with their quantities; coupon codes."""
+    """A cart as it is now: `cart` is its real name, never `carts/me`; books with their quantities; coupon codes.
+
+    `etag` changes with every edit. `priced` is what it costs now, if it came with its price.
+    """
 
     cart: str
     books: tuple[tuple[str, int], ...]
     coupons: tuple[str, ...]
+    etag: str = ""
+    priced: PricedBasket | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from services.chassis.call import remaining
 from services.chassis.database import Database
-from services.chassis.filtering import FilterField, choice_field, moment_field, parse_filter, parse_order_by
+from services.chassis.filtering import FilterField, enum_field, moment_field, name_field, parse_filter, parse_order_by
 from services.chassis.kernel import Caller
 from services.chassis.kernel.clock import monotonic
 from services.chassis.paging import Page, PageRequest, paginate
@@ -19,19 +19,13 @@ from services.orders.domain import WATCHED_TO_THE_END, Order, State, order_name
 from services.orders.refusals import OrderNotFound
 from services.orders.tables import ORDERS
 
-_STATES: Final = {f"{prefix}{state}": state.value for state in State for prefix in ("", "STATE_")}
 _FIELDS: Final[Mapping[str, FilterField]] = {
-    "state": choice_field(ORDERS.c.state, _STATES),
+    "state": enum_field(ORDERS.c.state, State, prefix="STATE_"),
     "create_time": moment_field(ORDERS.c.create_time),
 }
 _STAFF_FIELDS: Final[Mapping[str, FilterField]] = {
     **_FIELDS,
-    "user": FilterField(
-        column=ORDERS.c.user_name,
-        convert=str,
-        operators=frozenset({"="}),
-        has=lambda user: ORDERS.c.user_name == user,
-    ),
+    "user": name_field(ORDERS.c.user_name, "users"),
 }
 _SORTABLE: Final = {"create_time": ORDERS.c.create_time}
 _ALL: Final = select(*storage.ORDER_COLUMNS)

@@ -35,6 +35,16 @@ class CartEmpty(ServiceError):
         super().__init__(f"{cart} is empty; add a book first", cart=cart)
 
 
+class CartOrdered(ServiceError):
+    """The cart, as it is, was ordered already by another request; metadata `cart` and `order`."""
+
+    kind = ErrorKind.FAILED_PRECONDITION
+    reason = "CART_ORDERED"
+
+    def __init__(self, cart: str, order: str) -> None:
+        super().__init__(f"{cart} was ordered as {order}; change it to order again", cart=cart, order=order)
+
+
 class PriceChanged(ServiceError):
     """The cart costs something else than the buyer has seen; metadata `expected` and `current`."""
 

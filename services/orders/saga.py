@@ -35,6 +35,8 @@ from services.orders.settings import OrdersSettings
 
 _FIRST_PAUSE: Final = timedelta(seconds=0.5)
 _MOST_DOUBLINGS: Final = 12
+_LONGEST_PAUSE_OF_A_CHECKOUT: Final = timedelta(seconds=4)
+"""Somebody waits for it, and its time is limited: a service that is back must be met again well before it is over."""
 _BUDGET_SHARE: Final = 0.85
 """Of a claim's duration: a run ends before its claim does, so that no two are at one order in the normal course."""
 _ORDERS_AT_A_TIME: Final = 50
@@ -195,11 +197,11 @@ class Saga:
 
     def _postponed(self, order: Order, run: Run) -> Decision:
         progress, now = order.progress, self._clock.now()
-        until = now + min(_FIRST_PAUSE * 2 ** min(progress.attempts, _MOST_DOUBLINGS), self._settings.longest_pause)
-        reached = progress.reached
+        pause = min(_FIRST_PAUSE * 2 ** min(progress.attempts, _MOST_DOUBLINGS), self._settings.longest_pause)
+        until, reached = now + pause, progress.reached
         if progress.work is Work.CHECKOUT:
-            reached = self._reached(order, run)
-            until = min(until, max(now, order.create_time + self._settings.checkout_limit))
+            limit = max(now, order.create_time + self._settings.checkout_limit)
+            until, reached = min(until, now + _LONGEST_PAUSE_OF_A_CHECKOUT, limit), self._reached(order, run)
         return Decision(change=lambda current: current.postpone(until, reached, now), goes_on=False)
 
     def _reached(self, order: Order, run: Run) -> Step | None:

@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from services.chassis.database import AnyRow
 from services.chassis.kernel import Money
 from services.orders.domain import Order, Refund, Step
 from services.orders.lines import Copies
@@ -125,7 +126,7 @@ def _copies_values(copies: Copies) -> dict[str, Any]:
     }
 
 
-def _refund_of(row: Row[*tuple[Any, ...]]) -> Refund:
+def _refund_of(row: AnyRow) -> Refund:
     def money(minor: int) -> Money:
         return Money(minor=minor, currency=row.currency)
 

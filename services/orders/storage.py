@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from services.chassis.database import insert_if_absent
+from services.chassis.database import AnyRow, insert_if_absent
 from services.chassis.kernel import Money
 from services.orders.domain import Order, Progress, Shipment, State, Step, Transition, Work
 from services.orders.lines import OrderLine, UnitDiscount
@@ -21,6 +21,11 @@ ORDER_COLUMNS: Final = tuple(column for column in ORDERS.c if column.name not in
 _BY_ID: Final = select(*ORDER_COLUMNS).where(ORDERS.c.id == bindparam("order_id"))
 _BY_REQUEST: Final = select(ORDERS.c.id, ORDERS.c.fingerprint).where(
     ORDERS.c.user_name == bindparam("user"), ORDERS.c.request_id == bindparam("request_id")
+)
+_BY_CART: Final = select(ORDERS.c.id).where(
+    ORDERS.c.cart == bindparam("cart"),
+    ORDERS.c.cart_etag == bindparam("cart_etag"),
+    ORDERS.c.state != State.REJECTED.value,
 )
 _HISTORIES: Final = (
     select(
@@ -37,9 +42,14 @@ _VERSION: Final = select(ORDERS.c.version).where(ORDERS.c.id == bindparam("order
 _UPDATE: Final = update(ORDERS).where(ORDERS.c.id == bindparam("order_id"))
 
 
-def add_order(tx: Connection, order: Order, *, request_id: str, fingerprint: str) -> bool:
-    """Adds an order unless its user sent the request before; says whether it did."""
-    values = {**_values(order), "request_id": request_id or None, "fingerprint": fingerprint}
+def add_order(tx: Connection, order: Order, *, request_id: str, fingerprint: str, cart_etag: str) -> bool:
+    """Adds an order unless its user sent the request before or the cart, as it is, was ordered; says whether it did."""
+    values = {
+        **_values(order),
+        "request_id": request_id or None,
+        "fingerprint": fingerprint,
+        "cart_etag": cart_etag or None,
+    }
     if not insert_if_absent(tx, ORDERS, values):
         return False
     _insert_transitions(tx, order.id, order.history)
@@ -64,13 +74,19 @@ def find_request(connection: Connection, user: str, request_id: str) -> tuple[st
     return None if row is None else (row.id, row.fingerprint)
 
 
+def find_cart_order(connection: Connection, cart: str, cart_etag: str) -> str | None:
+    """Id of the order, other than rejected ones, that was made of a cart as it was under that etag."""
+    found: str | None = connection.execute(_BY_CART, {"cart": cart, "cart_etag": cart_etag}).scalar_one_or_none()
+    return found
+
+
 def find_version(connection: Connection, order_id: str) -> int | None:
     """The present version of an order; cheap."""
     version: int | None = connection.execute(_VERSION, {"order_id": order_id}).scalar_one_or_none()
     return version
 
 
-def orders_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Order]:
+def orders_of(connection: Connection, rows: Sequence[AnyRow]) -> list[Order]:
     """The orders in rows of ORDER_COLUMNS, with their histories."""
     if not rows:
         return []
@@ -82,7 +98,7 @@ def orders_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Order]:
     return [_order_of(row, tuple(histories[row.id])) for row in rows]
 
 
-def _order_of(row: Row[Any], history: tuple[Transition, ...]) -> Order:
+def _order_of(row: AnyRow, history: tuple[Transition, ...]) -> Order:
     currency = row.currency
     shipment = None
     if row.ship_time is not None:

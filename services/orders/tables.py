@@ -24,23 +24,23 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from services.chassis.database import Instant
+from services.chassis.database import ByCodePoint, Instant
 from services.chassis.schema import chassis_tables
+from services.orders.domain import State
 
 metadata = MetaData()
 chassis_tables(metadata)
 
-_ByCodePoint = Text().with_variant(Text(collation="C"), "postgresql")
-
 ORDERS: Final = Table(
     "orders",
     metadata,
-    Column("id", _ByCodePoint, nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("user_name", _ByCodePoint, nullable=False),
-    Column("request_id", _ByCodePoint),
+    Column("user_name", ByCodePoint, nullable=False),
+    Column("request_id", ByCodePoint),
     Column("fingerprint", Text, nullable=False),
     Column("cart", Text, nullable=False),
+    Column("cart_etag", Text),  # of the cart as it was ordered
     Column("state", Text, nullable=False),
     Column("reject_reason", Text, nullable=False),
     Column("lines", JSON, nullable=False),  # [{book, title, digital, quantity, unit_price, discounts, refunded}, ...]
@@ -70,10 +70,13 @@ ORDERS: Final = Table(
 _unfinished = ORDERS.c.due.is_not(None)
 Index("orders_due", ORDERS.c.due, sqlite_where=_unfinished, postgresql_where=_unfinished)
 
+_stands = ORDERS.c.state != State.REJECTED.value
+Index("orders_cart", ORDERS.c.cart, ORDERS.c.cart_etag, unique=True, sqlite_where=_stands, postgresql_where=_stands)
+
 ORDER_TRANSITIONS: Final = Table(
     "order_transitions",
     metadata,
-    Column("order_id", _ByCodePoint, nullable=False),
+    Column("order_id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("time", Instant, nullable=False),
@@ -84,8 +87,8 @@ ORDER_TRANSITIONS: Final = Table(
 ORDER_REFUNDS: Final = Table(
     "order_refunds",
     metadata,
-    Column("order_id", _ByCodePoint, nullable=False),
-    Column("id", _ByCodePoint, nullable=False),
+    Column("order_id", ByCodePoint, nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("copies", JSON, nullable=False),  # [{book, title, digital, quantity, unit_price, amount}, ...]
     Column("currency", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
@@ -101,7 +104,7 @@ SAGA_STEPS: Final = Table(
     "saga_steps",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("order_id", _ByCodePoint, nullable=False),
+    Column("order_id", ByCodePoint, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("step", Text, nullable=False),
     Column("outcome", Text, nullable=False),

@@ -9,8 +9,10 @@ from bookstore.payments.v1.payments_service_pb2_grpc import PaymentServiceServic
 
 from services.chassis.call import caller
 from services.chassis.paging import page_request
+from services.chassis.requests import id_in
+from services.chassis.wire import money_from
 from services.payments.collecting import Collecting
-from services.payments.messages import amount_of, charge_of, id_of, payment_message, trial_balance_message
+from services.payments.messages import charge_of, payment_message, trial_balance_message
 from services.payments.reading import Reading
 
 
@@ -23,7 +25,7 @@ class PaymentsApi(PaymentServiceServicer):
 
     def GetPayment(self, request: contract.GetPaymentRequest, context: grpc.ServicerContext) -> payment_pb2.Payment:
         """One payment."""
-        return payment_message(self._reading.payment(id_of("payments", request.name, "name"), caller()))
+        return payment_message(self._reading.payment(id_in("payments", request.name), caller()))
 
     def ListPayments(
         self, request: contract.ListPaymentsRequest, context: grpc.ServicerContext
@@ -48,15 +50,15 @@ class PaymentsApi(PaymentServiceServicer):
         self, request: contract.CapturePaymentRequest, context: grpc.ServicerContext
     ) -> payment_pb2.Payment:
         """Charges what is held."""
-        return payment_message(self._collecting.capture(id_of("payments", request.name, "name")))
+        return payment_message(self._collecting.capture(id_in("payments", request.name)))
 
     def VoidPayment(self, request: contract.VoidPaymentRequest, context: grpc.ServicerContext) -> payment_pb2.Payment:
         """Gives up the hold."""
-        return payment_message(self._collecting.void(id_of("payments", request.name, "name")))
+        return payment_message(self._collecting.void(id_in("payments", request.name)))
 
     def RefundPayment(
         self, request: contract.RefundPaymentRequest, context: grpc.ServicerContext
     ) -> payment_pb2.Payment:
         """Pays back. The refund itself is what a repeat is recognised by: it answers the payment as it is now."""
-        payment_id, amount = id_of("payments", request.name, "name"), amount_of(request.amount)
+        payment_id, amount = id_in("payments", request.name), money_from(request.amount, field="amount")
         return payment_message(self._collecting.refund(payment_id, amount, request_id=request.request_id))

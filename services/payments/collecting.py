@@ -10,16 +10,10 @@ import structlog
 
 from services.chassis.database import Database
 from services.chassis.kernel import Money
-from services.payments.domain import (
-    Charge,
-    Payment,
-    ProviderTimeout,
-    ProviderUnavailable,
-    Reaction,
-    Step,
-)
+from services.payments.domain import Charge, Payment, Reaction, Step
 from services.payments.provider import PaymentProvider
 from services.payments.recording import Recording
+from services.payments.refusals import ProviderTimeout, ProviderUnavailable
 from services.payments.storage import Task
 
 _log = structlog.get_logger(__name__)
@@ -77,6 +71,8 @@ class Collecting:
                 payment = self._ask(task)
             except ProviderUnavailable as error:
                 _log.warning("the provider is silent", payment=task.payment_id, step=task.step, error=error.message)
+            except Exception as error:  # noqa: BLE001  # what one payment meets must not hold up the others
+                _log.error("payment cannot be worked on", payment=task.payment_id, step=task.step, exc_info=error)
             else:
                 _log.info("asked the provider again", payment=payment.name, step=task.step, state=payment.state)
 

@@ -8,8 +8,8 @@ from bookstore.payments.v1 import payment_pb2
 from bookstore.payments.v1.payments_service_pb2 import AuthorizePaymentRequest
 from google.type.money_pb2 import Money as MoneyMessage
 
-from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import CurrencyUnknown, Money, etag, resource_id
+from services.chassis.kernel import etag
+from services.chassis.requests import id_in
 from services.chassis.wire import money_from, money_message, timestamp
 from services.payments.domain import Charge, Payment, State
 from services.payments.ledger import Balance, balanced
@@ -17,28 +17,12 @@ from services.payments.ledger import Balance, balanced
 _STATES: Final = {state: payment_pb2.Payment.State.Value(f"STATE_{state}") for state in State}
 
 
-def id_of(collection: str, name: str, field: str) -> str:
-    """The id in a resource name. Raises FieldInvalid naming the field."""
-    try:
-        return resource_id(collection, name)
-    except ValueError:
-        raise FieldInvalid([(field, f"must be a name such as {collection}/1")]) from None
-
-
-def amount_of(message: MoneyMessage) -> Money:
-    """The amount of a request's field `amount`. Raises CurrencyUnknown naming the field."""
-    try:
-        return money_from(message)
-    except CurrencyUnknown as error:
-        raise CurrencyUnknown(error.message, field=f"amount.{error.field}") from error
-
-
 def charge_of(request: AuthorizePaymentRequest) -> Charge:
     """What the order wants to be paid. Raises CurrencyUnknown."""
     return Charge(
-        payment_id=id_of("orders", request.order, "order"),
+        payment_id=id_in("orders", request.order, field="order"),
         user=request.user,
-        amount=amount_of(request.amount),
+        amount=money_from(request.amount, field="amount"),
         method=request.payment_method,
     )
 

@@ -10,7 +10,8 @@ from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
 from services.chassis.kernel import Money
-from services.payments.domain import Answer, ProviderUnavailable
+from services.payments.domain import Answer
+from services.payments.refusals import ProviderUnavailable
 
 T = TypeVar("T")
 

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Final
-
-from sqlalchemy import ColumnElement
+from typing import Final
 
 from services.chassis.database import Database
-from services.chassis.filtering import FilterField, moment_field, parse_filter, parse_order_by
-from services.chassis.kernel import Caller, resource_id
+from services.chassis.filtering import (
+    RANGE,
+    enum_field,
+    id_field,
+    moment_field,
+    name_field,
+    parse_filter,
+    parse_order_by,
+)
+from services.chassis.kernel import Caller
 from services.chassis.paging import Page, PageRequest, paginate
 from services.payments import storage
-from services.payments.domain import Payment, PaymentNotFound, State, payment_name
+from services.payments.domain import Payment, State, payment_name
 from services.payments.ledger import Balance
+from services.payments.refusals import PaymentNotFound
 from services.payments.storage import PAYMENTS
 
-
-def _order(text: str) -> str:
-    return resource_id("orders", text)
-
-
-def _user(text: str) -> str:
-    return f"users/{resource_id('users', text)}"
-
-
-def _state(text: str) -> str:
-    name = text.upper().removeprefix("STATE_")
-    if name not in set(State):
-        raise ValueError(f"one of {', '.join(State)} is expected")
-    return name
-
-
-def _equal(column: ColumnElement[Any], convert: Callable[[str], Any]) -> FilterField:
-    return FilterField(column=column, convert=convert, operators=frozenset({"="}), has=lambda value: column == value)
-
-
 _FILTER_FIELDS: Final = {
-    "order": _equal(PAYMENTS.c.id, _order),
-    "user": _equal(PAYMENTS.c.payer, _user),
-    "state": _equal(PAYMENTS.c.state, _state),
-    "create_time": replace(moment_field(PAYMENTS.c.create_time), operators=frozenset({"<", "<=", ">", ">="})),
+    "order": id_field(PAYMENTS.c.id, "orders"),
+    "user": name_field(PAYMENTS.c.payer, "users"),
+    "state": enum_field(PAYMENTS.c.state, State, prefix="STATE_"),
+    "create_time": moment_field(PAYMENTS.c.create_time, operators=RANGE),
 }
 _ORDER_FIELDS: Final = {"create_time": PAYMENTS.c.create_time}
 

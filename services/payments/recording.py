@@ -16,7 +16,8 @@ from services.chassis.idempotency import RequestIdReused
 from services.chassis.kernel import Clock, Money
 from services.chassis.outbox import Outbox
 from services.payments import events, storage
-from services.payments.domain import Answer, Charge, Payment, PaymentNotFound, Reaction, State, Step, payment_name
+from services.payments.domain import Answer, Charge, Payment, Reaction, State, Step, payment_name
+from services.payments.refusals import PaymentNotFound
 from services.payments.storage import Task
 
 _FIRST_DUE: Final = timedelta(seconds=10)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Index,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     bindparam,
@@ -30,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.kernel import Money
 from services.chassis.schema import chassis_tables
 from services.payments.domain import Payment, State, Step
@@ -41,15 +40,13 @@ metadata = MetaData()
 chassis_tables(metadata)
 provider_tables(metadata)
 
-_ByCodePoint = Text().with_variant(Text(collation="C"), "postgresql")
-
 PAYMENTS: Final = Table(
     "payments",
     metadata,
-    Column("id", _ByCodePoint, nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
-    Column("payer", _ByCodePoint, nullable=False),  # users/…; empty: voided before it was authorized
+    Column("payer", ByCodePoint, nullable=False),  # users/…; empty: voided before it was authorized
     Column("currency", Text),
     Column("amount_minor", BigInteger),
     Column("authorized_minor", BigInteger, nullable=False),
@@ -71,8 +68,8 @@ PAYMENTS: Final = Table(
 STEPS: Final = Table(
     "steps",
     metadata,
-    Column("payment_id", _ByCodePoint, nullable=False),
-    Column("step_key", _ByCodePoint, nullable=False),
+    Column("payment_id", ByCodePoint, nullable=False),
+    Column("step_key", ByCodePoint, nullable=False),
     Column("step", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),  # of the worker
@@ -87,10 +84,10 @@ Index("steps_due", STEPS.c.due, sqlite_where=_open, postgresql_where=_open)
 LEDGER_LINES: Final = Table(
     "ledger_lines",
     metadata,
-    Column("payment_id", _ByCodePoint, nullable=False),
-    Column("step_key", _ByCodePoint, nullable=False),
-    Column("account", _ByCodePoint, nullable=False),
-    Column("currency", _ByCodePoint, nullable=False),
+    Column("payment_id", ByCodePoint, nullable=False),
+    Column("step_key", ByCodePoint, nullable=False),
+    Column("account", ByCodePoint, nullable=False),
+    Column("currency", ByCodePoint, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),  # debits positive, credits negative
     Column("booked", Instant, nullable=False),
     PrimaryKeyConstraint("payment_id", "step_key", "account", name="ledger_lines_pk"),
@@ -235,13 +232,13 @@ def book(tx: Connection, payment_id: str, step: Step, *, key: str, amount: Money
 
 def balances(connection: Connection) -> tuple[Balance, ...]:
     """The balance of every account in every currency, by account and currency."""
-    rows: Sequence[Row[*tuple[Any, ...]]] = connection.execute(_BALANCES).all()
+    rows: Sequence[AnyRow] = connection.execute(_BALANCES).all()
     return tuple(
         Balance(account=row.account, amount=Money(minor=int(row.balance_minor), currency=row.currency)) for row in rows
     )
 
 
-def payment_of(row: Row[*tuple[Any, ...]]) -> Payment:
+def payment_of(row: AnyRow) -> Payment:
     """The payment in a row of SELECT_PAYMENTS."""
     return Payment(
         id=row.id,

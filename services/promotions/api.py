@@ -12,12 +12,12 @@ from services.chassis.call import caller
 from services.chassis.idempotency import Answers
 from services.chassis.kernel import Clock
 from services.chassis.paging import page_request
+from services.chassis.requests import id_in
 from services.promotions.domain import Promotion
 from services.promotions.keeping import Keeping
 from services.promotions.messages import (
     changes_of,
     coupons_of,
-    promotion_id,
     promotion_message,
     quantities_of,
     redemption_message,
@@ -52,7 +52,7 @@ class PromotionsApi(PromotionServiceServicer):
         self, request: contract.GetPromotionRequest, context: grpc.ServicerContext
     ) -> promotion_pb2.Promotion:
         """One promotion."""
-        return self._message(self._keeping.promotion(promotion_id(request.name), caller()))
+        return self._message(self._keeping.promotion(id_in("promotions", request.name), caller()))
 
     def CreatePromotion(
         self, request: contract.CreatePromotionRequest, context: grpc.ServicerContext
@@ -67,7 +67,7 @@ class PromotionsApi(PromotionServiceServicer):
         self, request: contract.UpdatePromotionRequest, context: grpc.ServicerContext
     ) -> promotion_pb2.Promotion:
         """Changes terms of a promotion."""
-        target = promotion_id(request.promotion.name, field="promotion.name")
+        target = id_in("promotions", request.promotion.name, field="promotion.name")
         changes = changes_of(request.promotion, request.update_mask, self._clock.now())
         return self._answers.transact(
             lambda tx: self._message(self._keeping.update(tx, target, changes, etag=request.promotion.etag))
@@ -75,7 +75,7 @@ class PromotionsApi(PromotionServiceServicer):
 
     def DeletePromotion(self, request: contract.DeletePromotionRequest, context: grpc.ServicerContext) -> Empty:
         """Ends a promotion for good."""
-        target = promotion_id(request.name)
+        target = id_in("promotions", request.name)
         return self._answers.transact(lambda tx: _done(self._keeping.delete(tx, target, etag=request.etag)))
 
     def PriceBasket(self, request: contract.PriceBasketRequest, context: grpc.ServicerContext) -> quote_pb2.Quote:

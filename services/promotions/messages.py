@@ -11,7 +11,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money as MoneyMessage
 
 from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import CurrencyUnknown, Money, etag, resource_id
+from services.chassis.kernel import CurrencyUnknown, Money, etag
+from services.chassis.requests import changed_fields
 from services.chassis.wire import moment, money_from, money_message, timestamp
 from services.promotions.domain import (
     AmountInvalid,
@@ -28,14 +29,6 @@ from services.promotions.domain import (
 
 _STATES: Final = {stage: promotion_pb2.Promotion.State.Value(f"STATE_{stage}") for stage in Stage}
 _MOST_COPIES: Final = 99
-
-
-def promotion_id(name: str, *, field: str = "name") -> str:
-    """The id in `promotions/{id}`. Raises FieldInvalid, naming `field`, when there is none."""
-    try:
-        return resource_id("promotions", name)
-    except ValueError:
-        raise FieldInvalid([(field, "must be the name of a promotion, promotions/{promotion}")]) from None
 
 
 def promotion_message(promotion: Promotion, now: datetime, *, for_staff: bool) -> promotion_pb2.Promotion:
@@ -99,10 +92,7 @@ def changes_of(message: promotion_pb2.Promotion, mask: FieldMask, now: datetime)
 
     Raises what `terms_of` does, and FieldInvalid for a path that is no field of a promotion.
     """
-    unknown = [path for path in mask.paths if path not in promotion_pb2.Promotion.DESCRIPTOR.fields_by_name]
-    if unknown:
-        raise FieldInvalid([("update_mask", f"{path!r} is not a field of a promotion") for path in unknown])
-    paths = mask.paths or [field.name for field, _ in message.ListFields()]
+    paths = changed_fields(message, mask)
     changes = {path: _FIELDS[path](message) for path in paths if path in _FIELDS}
     if "start_time" in changes:
         changes["start_time"] = changes["start_time"] or now
@@ -157,9 +147,9 @@ def _max_discount(message: promotion_pb2.Promotion) -> Money | None:
 
 def _money(message: MoneyMessage, field: str) -> Money:
     try:
-        return money_from(message)
+        return money_from(message, field=field)
     except CurrencyUnknown as error:
-        raise AmountInvalid(error.message, field=f"{field}.{error.field}") from error
+        raise AmountInvalid(error.message, field=error.field) from error
 
 
 # The fields of Terms, which bear the names of the contract's; the benefit is one of two.

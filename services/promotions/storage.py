@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     Table,
     Text,
     and_,
@@ -28,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import Instant, insert_if_absent
+from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.kernel import Money
 from services.chassis.paging import Order, OrderKey
 from services.chassis.schema import chassis_tables
@@ -40,7 +39,7 @@ chassis_tables(metadata)
 PROMOTIONS: Final = Table(
     "promotions",
     metadata,
-    Column("id", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False),
+    Column("id", ByCodePoint, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False),
@@ -72,7 +71,7 @@ REDEMPTIONS: Final = Table(
     metadata,
     Column("order_name", Text, nullable=False),
     Column("coupon", Text, nullable=False),  # in capitals
-    Column("promotion_id", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False),
+    Column("promotion_id", ByCodePoint, nullable=False),
     Column("released", Boolean, nullable=False),
     Column("create_time", Instant),  # absent: released without having been counted
     Column("version", BigInteger, nullable=False),
@@ -209,7 +208,7 @@ def release_redemption(tx: Connection, redemption: Redemption) -> None:
     )
 
 
-def promotion_of(row: Row[Any]) -> Promotion:
+def promotion_of(row: AnyRow) -> Promotion:
     """The promotion in a row of PROMOTIONS."""
     terms = Terms(
         title=row.title,
@@ -238,7 +237,7 @@ def promotion_of(row: Row[Any]) -> Promotion:
     )
 
 
-def _benefit(row: Row[Any]) -> Benefit:
+def _benefit(row: AnyRow) -> Benefit:
     if row.percent_off is not None:
         return Percentage(percent=row.percent_off)
     return BuyXGetY(buy=row.buy_quantity, free=row.free_quantity)

@@ -12,7 +12,7 @@ from services.chassis.channel import known_services
 from services.chassis.service import Runtime, Service, Servicer
 from services.storefront.api import StatusApi, StorefrontApi
 from services.storefront.book_page import BookPages
-from services.storefront.clients import CatalogClient, HealthClient, InventoryClient, PromotionsClient
+from services.storefront.clients import GrpcCatalog, GrpcHealth, GrpcInventory, GrpcPromotions
 from services.storefront.shop_status import ShopStatus
 
 _QUESTIONS_AT_ONCE: Final = 32  # two optional parts for each of the process's 16 calls
@@ -22,16 +22,16 @@ _CHECKS_AT_ONCE: Final = 16  # apart from pages: services that hang must not hol
 def build(runtime: Runtime) -> Service:
     """The storefront service."""
     pages = BookPages(
-        catalog=CatalogClient(runtime.channel("catalog")),
-        inventory=InventoryClient(runtime.channel("inventory")),
-        promotions=PromotionsClient(runtime.channel("promotions")),
+        catalog=GrpcCatalog(runtime.channel("catalog")),
+        inventory=GrpcInventory(runtime.channel("inventory")),
+        promotions=GrpcPromotions(runtime.channel("promotions")),
         executor=ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="page"),
         clock=runtime.clock,
     )
     services = known_services()
     shop = ShopStatus(
         services,
-        health=HealthClient({service: runtime.channel(service) for service in services}),
+        health=GrpcHealth({service: runtime.channel(service) for service in services}),
         executor=ThreadPoolExecutor(_CHECKS_AT_ONCE, thread_name_prefix="health"),
         clock=runtime.clock,
     )

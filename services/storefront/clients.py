@@ -59,7 +59,7 @@ class Health(Protocol):
         ...
 
 
-class CatalogClient:
+class GrpcCatalog:
     """The catalog service."""
 
     def __init__(self, channel: grpc.Channel) -> None:
@@ -73,7 +73,7 @@ class CatalogClient:
         return found[0]
 
 
-class InventoryClient:
+class GrpcInventory:
     """The inventory service."""
 
     def __init__(self, channel: grpc.Channel) -> None:
@@ -92,7 +92,7 @@ class InventoryClient:
         return stock
 
 
-class PromotionsClient:
+class GrpcPromotions:
     """The promotions service."""
 
     def __init__(self, channel: grpc.Channel) -> None:
@@ -104,7 +104,7 @@ class PromotionsClient:
         return sorted(answer.promotions, key=lambda promotion: (-promotion.priority, promotion.name))
 
 
-class HealthClient:
+class GrpcHealth:
     """The health of every service, by the gRPC health protocol."""
 
     def __init__(self, channels: Mapping[str, grpc.Channel]) -> None:

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 import yaml
+from bookstore.catalog.v1 import book_pb2
+from bookstore.orders.v1 import order_pb2
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from google.type.money_pb2 import Money
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from services.chassis.errors import FieldInvalid, status_of
 from services.codegen import outputs
+from services.codegen.openapi.examples import BODIES, ERROR
 
 REPOSITORY = Path(__file__).parents[2]
 CONTRACT, _ = outputs.load(REPOSITORY)
@@ -66,29 +75,96 @@ def test_what_neither_path_nor_body_binds_is_a_query_parameter() -> None:
 
 
 def test_a_secret_is_asked_for_and_never_answered() -> None:
-    assert "password" not in SCHEMAS["User"]["required"]
-    assert SCHEMAS["User"]["properties"]["password"]["writeOnly"]
-    assert body("CreateUser") == {"allOf": [{"$ref": "#/components/schemas/User"}, {"required": ["password"]}]}
+    assert "password" not in SCHEMAS["User"]["properties"]
+    assert body("CreateUser") == {"$ref": "#/components/schemas/UserInput"}
+    assert set(SCHEMAS["UserInput"]["required"]) == {"displayName", "email", "password"}
+    assert SCHEMAS["UserInput"]["properties"]["password"]["writeOnly"]
+
+
+@pytest.mark.parametrize("kind", [book_pb2.Book, order_pb2.Order, Money, error_details_pb2.BadRequest.FieldViolation])
+def test_an_answer_requires_what_the_transcoder_prints_of_an_empty_message(kind: type[Message]) -> None:
+    printed = MessageToDict(kind(), always_print_fields_with_no_presence=True)
+    name = kind.DESCRIPTOR.full_name.removeprefix(kind.DESCRIPTOR.file.package + ".").replace(".", "")
+    schema = SCHEMAS[f"Rpc{name}" if kind.DESCRIPTOR.file.package == "google.rpc" else name]
+    assert set(printed) - {"localizedMessage", "reason"} <= set(schema["required"])
+    absent = set(schema["required"]) - set(printed)
+    assert all("$ref" in schema["properties"][name] for name in absent), "only messages that a rule requires"
+
+
+def test_a_request_does_not_require_what_an_answer_always_has() -> None:
+    assert SCHEMAS["Money"]["required"] == ["currencyCode", "units", "nanos"]
+    assert "required" not in SCHEMAS["MoneyInput"]
+    assert SCHEMAS["PlaceOrderRequest"]["properties"]["expectedTotal"]["$ref"] == "#/components/schemas/MoneyInput"
+    assert SCHEMAS["Quote"]["properties"]["total"]["$ref"] == "#/components/schemas/Money"
+    assert set(SCHEMAS["BookInput"]["required"]) == {"title", "isbn13", "format", "price"}
+    assert {"name", "state", "createTime"}.isdisjoint(SCHEMAS["BookInput"]["properties"])
 
 
 def test_an_update_requires_nothing_and_offers_no_output_only_field() -> None:
     assert body("UpdateBook") == {"$ref": "#/components/schemas/BookUpdate"}
     assert "required" not in SCHEMAS["BookUpdate"]
     assert {"title", "etag"} <= set(SCHEMAS["BookUpdate"]["properties"])
-    assert {"state", "createTime"}.isdisjoint(SCHEMAS["BookUpdate"]["properties"])
+    assert {"name", "state", "createTime"}.isdisjoint(SCHEMAS["BookUpdate"]["properties"])
 
 
 def test_values_follow_the_json_mapping() -> None:
     assert SCHEMAS["Money"]["properties"]["units"]["type"] == "string"
     assert SCHEMAS["Book"]["properties"]["createTime"]["format"] == "date-time"
-    assert SCHEMAS["Book"]["properties"]["title"] | {"description": ""} == {
+    assert SCHEMAS["BookInput"]["properties"]["title"] | {"description": ""} == {
         "type": "string",
         "minLength": 1,
         "maxLength": 500,
+        "pattern": r"^([^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*)?$",
         "description": "",
     }
     assert "FORMAT_PAPERBACK" in SCHEMAS["BookFormat"]["enum"]
-    assert SCHEMAS["RpcStatus"]["properties"]["details"]["items"]["required"] == ["@type"]
+
+
+def test_rules_bind_requests_and_not_answers() -> None:
+    """An erased account answers an empty mail address."""
+    assert SCHEMAS["UserInput"]["properties"]["email"]["format"] == "email"
+    assert set(SCHEMAS["User"]["properties"]["email"]) == {"type", "description"}
+
+
+def test_it_leads_to_a_shop_on_this_machine_and_tells_the_conventions() -> None:
+    (server,) = DOCUMENT["servers"]
+    assert server["url"] == "http://127.0.0.1:8080"
+    assert server["description"]
+    for word in ("updateMask", "Idempotency-Key", "If-Match", "STATE_REJECTED", "text/event-stream", "nanos"):
+        assert word in DOCUMENT["info"]["description"], word
+
+
+def test_the_details_of_an_error_are_told_apart_by_their_type() -> None:
+    items = SCHEMAS["RpcStatus"]["properties"]["details"]["items"]
+    kinds = ("BadRequest", "ErrorInfo", "PreconditionFailure", "RequestInfo", "RetryInfo")
+    assert items["discriminator"]["propertyName"] == "@type"
+    for kind in kinds:
+        reference = {"$ref": f"#/components/schemas/Rpc{kind}"}
+        assert reference in items["oneOf"]
+        assert items["discriminator"]["mapping"][f"type.googleapis.com/google.rpc.{kind}"] == reference["$ref"]
+        assert SCHEMAS[f"Rpc{kind}"]["properties"]["@type"]["const"] == f"type.googleapis.com/google.rpc.{kind}"
+        assert "@type" in SCHEMAS[f"Rpc{kind}"]["required"]
+    assert len(items["oneOf"]) == len(kinds)
+
+
+def test_the_example_of_an_error_is_what_the_chassis_answers() -> None:
+    violation = ERROR["details"][1]["fieldViolations"][0]
+    status = status_of(FieldInvalid([(violation["field"], violation["description"])]), "carts")
+    assert MessageToDict(status, always_print_fields_with_no_presence=True) == ERROR
+    assert DOCUMENT["components"]["responses"]["Error"]["content"]["application/json"]["example"] == ERROR
+    assert list(validator({"$ref": "#/components/schemas/RpcStatus"}).iter_errors(ERROR)) == []
+
+
+@pytest.mark.parametrize("operation", BODIES)
+def test_an_example_of_a_body_fits_its_schema(operation: str) -> None:
+    content = OPERATIONS[operation][2]["requestBody"]["content"]["application/json"]
+    assert content["example"] == BODIES[operation]
+    assert list(validator(content["schema"]).iter_errors(content["example"])) == []
+
+
+def validator(schema: dict[str, Any]) -> OAS31Validator:
+    """Of one schema of the document, which may refer to its components."""
+    return OAS31Validator({**schema, "components": DOCUMENT["components"]})
 
 
 def test_creation_is_201_with_location_and_a_stream_is_server_sent_events() -> None:

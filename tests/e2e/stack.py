@@ -5,29 +5,19 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from services.chassis.kernel.clock import monotonic
+from services.console.ports import free_ports
 from services.console.state import Phase, ProcessState, StackState
 
 ROOT: Final = Path(__file__).parents[2]
 _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 20
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that are free at this moment, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 class Bookstore:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -13,6 +14,7 @@ import grpc
 import pytest
 from bookstore.carts.v1 import carts_requests_pb2
 from bookstore.carts.v1.carts_service_pb2_grpc import CartServiceStub
+from bookstore.catalog.v1 import catalog_service_pb2
 from bookstore.identity.v1 import identity_service_pb2, session_service_pb2, user_pb2
 from bookstore.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from bookstore.identity.v1.session_service_pb2_grpc import SessionServiceStub
@@ -130,3 +132,17 @@ def test_grpcurl_lists_books(bookstore: Bookstore) -> None:
         check=True,
     )
     assert len(json.loads(answer.stdout)["books"]) == 2
+
+
+def test_a_browser_speaks_grpc_web(bookstore: Bookstore) -> None:
+    message = catalog_service_pb2.ListBooksRequest(page_size=2).SerializeToString()
+    request = urllib.request.Request(  # loopback
+        f"http://{bookstore.grpc}/bookstore.catalog.v1.CatalogService/ListBooks",
+        data=b"\0" + len(message).to_bytes(4, "big") + message,
+        headers={"Content-Type": "application/grpc-web+proto", "X-Grpc-Web": "1"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:  # loopback
+        body = response.read()
+    length = int.from_bytes(body[1:5], "big")
+    assert len(catalog_service_pb2.ListBooksResponse.FromString(body[5 : 5 + length]).books) == 2
+    assert b"grpc-status:0" in body[5 + length :].replace(b" ", b"")

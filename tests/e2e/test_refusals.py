@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.e2e.conftest import MakeBook
-from tests.e2e.shop import Answer, Client, fill_cart, newcomer, order_for
+from tests.e2e.shop import ADDRESS, Answer, Client, fill_cart, newcomer, order_for
 from tests.e2e.stack import Bookstore
 
 Send = Callable[[Client, str], Answer]
@@ -74,6 +74,12 @@ CASES: dict[str, tuple[Send, int, str, list[str]]] = {
         "PAGE_TOKEN_INVALID",
         [],
     ),
+    "query that is not UTF-8": (
+        lambda reader, _: reader.send("GET", "/v1/books?filter=%FF"),
+        400,
+        "REQUEST_MALFORMED",
+        [],
+    ),
     "bad filter": (lambda reader, _: reader.send("GET", "/v1/books?filter=price%20~%201"), 400, "FILTER_INVALID", []),
     "internal method": (
         lambda reader, _: reader.send("POST", "/bookstore.inventory.v1.InventoryService/ReserveStock", {}),
@@ -110,6 +116,8 @@ def test_bad_input_is_refused_and_changes_nothing(reader: Client, make_book: Mak
         ({"expectedTotal": {"currencyCode": "euro", "units": "1"}}, 400, "FIELD_INVALID", "expected_total"),
         ({"paymentMethod": "4111 1111 1111 1111"}, 400, "FIELD_INVALID", "payment_method"),
         ({"shippingAddress": None}, 400, "SHIPPING_ADDRESS_REQUIRED", "shipping_address"),
+        ({"shippingAddress": {**ADDRESS, "addressLines": [" "]}}, 400, "FIELD_INVALID", "shipping_address"),
+        ({"shippingAddress": {**ADDRESS, "recipients": ["N\nX: y"]}}, 400, "FIELD_INVALID", "shipping_address"),
         ({"cart": "carts/somebody-elses-cart-000000"}, 404, "CART_NOT_FOUND", None),
     ],
 )
@@ -132,6 +140,8 @@ def test_a_bad_order_is_refused_and_none_is_made(
         ({"format": "FORMAT_SCROLL"}, "REQUEST_MALFORMED", None),
         ({"format": "FORMAT_UNSPECIFIED"}, "FIELD_INVALID", "book.format"),
         ({"title": ""}, "FIELD_INVALID", "book.title"),
+        ({"title": " "}, "FIELD_INVALID", "book.title"),
+        ({"title": "T\r\nX-Header: y"}, "FIELD_INVALID", "book.title"),
         ({"price": {"currencyCode": "XXX", "units": "1"}}, "PRICE_INVALID", "book.price"),
         ({"price": {"currencyCode": "EUR", "units": "-1"}}, "FIELD_INVALID", "book.price"),
     ],
@@ -188,6 +198,27 @@ def test_wrong_password_and_unknown_user_look_the_same(bookstore: Bookstore) -> 
     wrong = client.send("POST", "/v1/sessions", {"email": "admin@bookstore.example", "password": "not the password"})
     unknown = client.send("POST", "/v1/sessions", {"email": "nobody@example.com", "password": "not the password"})
     assert (wrong.status, wrong.reason, wrong.body["message"]) == (401, unknown.reason, unknown.body["message"])
+
+
+def test_if_match_guards_a_change_like_the_etag_of_the_resource(admin: Client, make_book: MakeBook) -> None:
+    book = make_book(copies=0)
+    for change in ("PATCH", "DELETE"):
+        answer = admin.send(change, f"/v1/{book}", {"title": "Second"} if change == "PATCH" else None, If_Match='"9"')
+        assert (answer.status, answer.reason) == (412, "ETAG_MISMATCH"), answer
+    read = admin.send("GET", f"/v1/{book}")
+    assert admin.send("PATCH", f"/v1/{book}", {"title": "Second"}, If_Match=read.headers["etag"]).status == 200
+
+
+def test_a_repeat_is_marked_and_changes_nothing(reader: Client, make_book: MakeBook) -> None:
+    body = {"book": make_book(copies=0), "quantity": 1, "requestId": str(uuid4())}
+    first, again = (reader.send("POST", "/v1/carts/me:addItem", body) for _ in range(2))
+    assert "idempotent-replayed" not in first.headers
+    assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
+    assert again.body["items"] == first.body["items"]
+
+
+def test_the_largest_page_arrives(bookstore: Bookstore) -> None:
+    assert len(Client(bookstore.http).get("/v1/books?pageSize=1000")["books"]) >= 250
 
 
 def test_an_etag_of_yesterday_is_a_failed_precondition(admin: Client, make_book: MakeBook) -> None:

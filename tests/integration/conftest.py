@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import structlog
 
+from services.chassis.testing import FakeClock
 from tests.integration.real_parts import NatsServer, PostgresUnavailable, postgres
 
 _numbers = itertools.count(1)
@@ -19,6 +20,12 @@ _numbers = itertools.count(1)
 def plain_logs() -> None:
     """One line per log entry; the default renders each planned failure with all local variables, a second each."""
     structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.KeyValueRenderer()])
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands still until the test moves it."""
+    return FakeClock()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import yaml
@@ -69,6 +69,14 @@ class Answer:
         ]
 
 
+BARE: Final = {
+    "books/busy": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "books/late": grpc.StatusCode.DEADLINE_EXCEEDED,
+    "books/broken": grpc.StatusCode.UNKNOWN,
+}
+"""Books whose reading ends as gRPC itself would end a call: a code and a message, no details."""
+
+
 class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
     """Remembers the metadata of each call and answers what the test needs by the book's name."""
 
@@ -81,6 +89,8 @@ class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
         self._note(context)
         if request.name == "books/slow":
             self.release.wait(timeout=10)
+        if request.name in BARE:
+            context.abort(BARE[request.name], 'a "secret" of the runtime')
         if request.name == "books/none":
             packed = PackedAny()
             packed.Pack(error_details_pb2.ErrorInfo(reason="BOOK_NOT_FOUND", domain="catalog.bookstore"))

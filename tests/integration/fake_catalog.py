@@ -11,11 +11,11 @@ from bookstore.catalog.v1.catalog_service_pb2_grpc import (
     CatalogServiceServicer,
     add_CatalogServiceServicer_to_server,
 )
-from google.type.money_pb2 import Money
 
 from services.chassis.errors import DependencyUnavailable
 from services.chassis.kernel import ErrorKind, ServiceError
 from services.chassis.service import Runtime, Service, Servicer
+from tests.money import euros
 
 
 class BookNotFound(ServiceError):
@@ -33,7 +33,7 @@ def book(
     format: Book.Format.ValueType = Book.FORMAT_PAPERBACK,  # noqa: A002  # the contract's name
 ) -> Book:
     """A book that costs `cents`."""
-    price = Money(currency_code=currency, units=cents // 100, nanos=cents % 100 * 10_000_000)
+    price = euros(cents, currency=currency)
     return Book(name=f"books/{name}", title=name.title(), price=price, categories=categories, format=format)
 
 

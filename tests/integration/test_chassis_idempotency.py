@@ -27,11 +27,6 @@ KEY = RequestKey(caller="users/1", method="/sample/Create", key="k1", fingerprin
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url, name="test")
     metadata.create_all(database.engine)

@@ -60,11 +60,6 @@ class Handler:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url, name="test")
     metadata.create_all(database.engine)

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy import Connection, MetaData, func, select, update
 
@@ -22,11 +24,6 @@ from tests.integration.real_parts import NatsServer, wait_until
 from tests.sample_protos import thing_happened
 
 SUBJECT = "bookstore.sample.v1.ThingHappened"
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
@@ -160,21 +157,39 @@ def test_a_refused_event_holds_back_its_successors_and_comes_first_next_time(
     assert [version for thing, version in sent if thing == "things/b"] == [1, 2]
 
 
+def reported(reader: InMemoryMetricReader) -> dict[str, float]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    (resource,) = data.resource_metrics
+    return {
+        metric.name: point.value
+        for metric in resource.scope_metrics[0].metrics
+        for point in metric.data.data_points
+        if isinstance(point, NumberDataPoint)
+    }
+
+
 def test_events_wait_while_the_broker_is_away(
     database: Database, outbox: Outbox, broker: FakeBroker, clock: FakeClock
 ) -> None:
     broker.switch(on=False)
     append(database, outbox, "a")
     working = relay(database, broker, clock)
+    reader = InMemoryMetricReader()
+    meters = MeterProvider(metric_readers=[reader])
+    working.report_to(meters.get_meter("test"))
     assert working.oldest_unpublished_age() == timedelta()
     clock.advance(timedelta(seconds=90))
     with pytest.raises(BrokerUnavailable):
         working.run()
     assert working.oldest_unpublished_age() == timedelta(seconds=90)
+    assert reported(reader) == {"bookstore.outbox.oldest_unpublished": 90.0}
     broker.switch(on=True)
     working.run()
     assert len(broker.messages) == 1
     assert working.oldest_unpublished_age() == timedelta()
+    assert reported(reader) == {"bookstore.outbox.oldest_unpublished": 0.0}
+    meters.shutdown()
 
 
 def test_only_the_holder_of_the_lease_publishes(

@@ -176,6 +176,7 @@ def token_of(text: str) -> str:
         token_of('["same", [99999999999999999999, "b"]]'),
         token_of('["same", [1, 5]]'),
         token_of('["same", [1, "a\\u0000"]]'),
+        token_of('["same", [1, "\\ud800"]]'),
         token_of("[" * 1500),
     ],
 )

@@ -136,6 +136,15 @@ def test_a_bad_field_is_named(stub: catalog_service_pb2_grpc.CatalogServiceStub)
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
         stub.GetBook(GetBook(name="shelves/1"))
     assert refusal.fields == ["name"]
+    assert refusal.message == "name: must be a name of the form books/{id}, matching `^books/[a-z0-9-]{1,64}$`"
+
+
+def test_an_update_of_nothing_is_refused(served: Served) -> None:
+    staff = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("staff",))
+    book = book_pb2.Book(name="books/1", etag='"1"')
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        staff.UpdateBook(catalog_service_pb2.UpdateBookRequest(book=book))
+    assert refusal.fields == ["update_mask"]
 
 
 def test_a_text_that_no_database_takes_is_refused_by_field(served: Served) -> None:
@@ -144,6 +153,32 @@ def test_a_text_that_no_database_takes_is_refused_by_field(served: Served) -> No
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
         staff.UpdateBook(catalog_service_pb2.UpdateBookRequest(book=book))
     assert refusal.fields == ["book.contributors[0].display_name"]
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\x0a\x02\xff\xfe", b"\x0a\x7fa"])
+def test_what_is_no_message_is_refused_as_such(served: Served, data: bytes) -> None:
+    with grpc.insecure_channel(served.address) as channel:
+        path = "/bookstore.catalog.v1.CatalogService/GetBook"
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_MALFORMED"):
+            call(data)
+
+
+def test_if_match_stands_for_the_etag_of_what_is_changed(served: Served) -> None:
+    staff = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("staff",))
+
+    def etag_heard(header: str, in_message: str = "") -> str:
+        book = book_pb2.Book(name="books/1", title="New", etag=in_message)
+        request = catalog_service_pb2.UpdateBookRequest(book=book)
+        answer: book_pb2.Book = staff.UpdateBook(request, metadata=(("if-match", header),))
+        return answer.etag
+
+    assert etag_heard('"7"') == '"7"'
+    assert etag_heard("*") == ""
+    assert etag_heard('"7"', in_message='"8"') == '"8"'
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        etag_heard("7" * 129)
+    assert refusal.fields == ["If-Match"]
 
 
 def test_an_update_is_held_to_the_rules_of_what_it_changes_only(served: Served) -> None:
@@ -161,8 +196,9 @@ def test_staff_methods_need_a_token_and_then_the_role(served: Served) -> None:
     request = catalog_service_pb2.UpdateBookRequest(book=book_pb2.Book(name="books/1", title="New"))
     with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
         served.stub(catalog_service_pb2_grpc.CatalogServiceStub).UpdateBook(request)
-    with refused(grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED"):
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED") as refusal:
         served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1").UpdateBook(request)
+    assert refusal.message == "this needs the role staff"
     admin = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("admin",))
     assert admin.UpdateBook(request).title == "New"
 

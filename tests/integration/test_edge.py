@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import json
 import socket
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import grpc
 import pytest
 from bookstore.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 from bookstore.payments.v1 import payments_service_pb2, payments_service_pb2_grpc
+from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from tests.integration.edge_stand import Answer, Stand, running_edge
@@ -35,6 +38,14 @@ def _is_status_of_edge(answer: Answer, *, status: int, code: int, reason: str) -
     assert answer.json["code"] == code
     assert answer.json["message"]
     assert answer.reason() == (reason, "edge.bookstore")
+
+
+def _reason(error: grpc.RpcError) -> tuple[str, str]:
+    status = rpc_status.from_call(cast(grpc.Call, error))
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return info.reason, info.domain
 
 
 class TestTranscoding:
@@ -63,6 +74,26 @@ class TestTranscoding:
         assert answer.status == 404
         assert answer.json["code"] == 5
         assert answer.reason() == ("BOOK_NOT_FOUND", "catalog.bookstore")
+
+    def test_a_long_list_arrives_whole(self, edge: Stand) -> None:
+        answer = edge.call("GET", "/v1/books?page_size=30000")
+        assert answer.status == 200
+        assert len(answer.json["books"]) == 30_000
+
+    def test_headers_of_grpc_are_not_the_clients_to_set(self, edge: Stand) -> None:
+        assert edge.call("GET", "/v1/books/emma", headers={"grpc-encoding": "nonsense"}).status == 200
+
+    @pytest.mark.parametrize(
+        ("book", "status", "reason"),
+        [("busy", 429, "OVERLOADED"), ("late", 504, "DEADLINE_PASSED"), ("broken", 500, "UNEXPECTED")],
+    )
+    def test_what_grpc_answers_for_a_service_gets_a_reason(
+        self, edge: Stand, book: str, status: int, reason: str
+    ) -> None:
+        answer = edge.call("GET", f"/v1/books/{book}")
+        assert answer.status == status
+        assert answer.reason() == (reason, "platform.bookstore")
+        assert "secret" not in answer.json["message"]
 
     def test_a_stream_arrives_as_server_sent_events(self, edge: Stand) -> None:
         answer = edge.call("GET", "/v1/orders/1:watch", token=edge.token())
@@ -178,6 +209,7 @@ class TestTokens:
     def test_a_missing_token(self, edge: Stand) -> None:
         answer = edge.call("POST", "/v1/books", body=_book())
         _is_status_of_edge(answer, status=401, code=16, reason="TOKEN_REQUIRED")
+        assert "Jwt" not in answer.json["message"]
         assert answer.headers["www-authenticate"] == "Bearer"
 
     @pytest.mark.parametrize(
@@ -230,12 +262,30 @@ class TestGrpc:
         assert (status.code, status.message) == (5, "books/none is not in the catalog")
         assert len(status.details) == 1
 
+    @pytest.mark.parametrize("media", ["application/grpc-web", "application/grpc-web+proto"])
+    def test_a_browser_speaks_grpc_web(self, edge: Stand, media: str) -> None:
+        message = catalog_service_pb2.GetBookRequest(name="books/emma").SerializeToString()
+        connection = http.client.HTTPConnection("127.0.0.1", edge.grpc_port, timeout=5)
+        with contextlib.closing(connection):
+            connection.request(
+                "POST",
+                "/bookstore.catalog.v1.CatalogService/GetBook",
+                b"\0" + len(message).to_bytes(4, "big") + message,
+                {"content-type": media},
+            )
+            answer = connection.getresponse()
+            body = answer.read()
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/grpc-web+proto")
+        assert b"Emma" in body
+        assert b"grpc-status:0" in body
+
     def test_a_missing_token_is_unauthenticated(self, edge: Stand) -> None:
         with edge.channel() as channel, pytest.raises(grpc.RpcError) as raised:
             catalog_service_pb2_grpc.CatalogServiceStub(channel).CreateBook(
                 catalog_service_pb2.CreateBookRequest(), timeout=5
             )
         assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert _reason(raised.value) == ("TOKEN_REQUIRED", "edge.bookstore")
 
     def test_metadata_of_the_edge_is_taken_off(self, edge: Stand) -> None:
         with edge.channel() as channel:
@@ -252,6 +302,7 @@ class TestGrpc:
                 payments_service_pb2.AuthorizePaymentRequest(), timeout=5
             )
         assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert _reason(raised.value) == ("ROUTE_NOT_FOUND", "edge.bookstore")
 
 
 class TestBrowsers:
@@ -291,6 +342,8 @@ class TestTraces:
         answer = edge.call("GET", "/v1/carts/secret-cart?page_token=hidden", token=token)
         entry = edge.logged(answer.headers["x-request-id"])
         assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/v1/carts/*", answer.status)
+        book = edge.logged(edge.call("GET", "/v1/books/emma").headers["x-request-id"])
+        assert (book["method"], book["path"]) == ("GET", "/v1/books/emma")
         assert entry["trace_id"] == answer.headers["x-trace-id"]
         assert entry["duration_ms"] >= 0
         for secret in (token, "secret-cart", "hidden"):

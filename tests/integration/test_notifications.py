@@ -21,7 +21,6 @@ from bookstore.notifications.v1.notification_pb2 import Notification
 from bookstore.notifications.v1.notifications_service_pb2 import ListNotificationsRequest
 from bookstore.notifications.v1.notifications_service_pb2_grpc import NotificationServiceStub
 from bookstore.orders.v1.orders_events_pb2 import OrderConfirmed, OrderedCopies
-from google.type.money_pb2 import Money
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -39,13 +38,14 @@ from services.chassis.service import Runtime, Service, Servicer
 from services.chassis.testing import FakeClock, Served, refused, running
 from services.chassis.testing_broker import FakeBroker
 from services.notifications.app import build
-from services.notifications.clients import IdentityDirectory
+from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering
 from services.notifications.domain import BoughtCopies, Purchase
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
 from services.notifications.queueing import Queueing
 from services.notifications.storage import NOTIFICATIONS, metadata
+from tests.money import euros
 
 Code = grpc.StatusCode
 ADDRESS = "nora@example.com"
@@ -84,11 +84,6 @@ def identity() -> FakeIdentity:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def notifications(tmp_path: Path, identity: FakeIdentity, clock: FakeClock) -> Iterator[Served]:
     def build_identity(_: Runtime) -> Service:
         return Service(name="identity", servicers=(Servicer(add_IdentityServiceServicer_to_server, identity),))
@@ -99,13 +94,9 @@ def notifications(tmp_path: Path, identity: FakeIdentity, clock: FakeClock) -> I
             yield served
 
 
-def euro(cents: int) -> Money:
-    return Money(currency_code="EUR", units=cents // 100, nanos=cents % 100 * 10_000_000)
-
-
 def confirmed(order: str = "orders/1", user: str = "users/nora") -> OrderConfirmed:
-    line = OrderedCopies(book="books/1", title="Jane Eyre", quantity=2, unit_price=euro(749), total=euro(1498))
-    return OrderConfirmed(order=order, user=user, total=euro(1498), lines=[line], version=2)
+    line = OrderedCopies(book="books/1", title="Jane Eyre", quantity=2, unit_price=euros(749), total=euros(1498))
+    return OrderConfirmed(order=order, user=user, total=euros(1498), lines=[line], version=2)
 
 
 def publish(broker: FakeBroker, clock: FakeClock, tmp_path: Path, *events: OrderConfirmed) -> None:
@@ -261,7 +252,7 @@ def test_the_delivery_belongs_to_the_trace_of_the_order(notifications: Served, c
     delivering = Delivering(
         runtime.database,
         clock=clock,
-        directory=IdentityDirectory(runtime.channel("identity")),
+        directory=GrpcDirectory(runtime.channel("identity")),
         mailer=MaildirMailer(runtime.chassis.data_dir / "mail"),
         sender="shop@bookstore.example",
         most_attempts=1,

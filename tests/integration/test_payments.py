@@ -30,14 +30,10 @@ from services.chassis.testing import FakeClock, Served, refused, running
 from services.chassis.worker import Worker
 from services.payments.app import build
 from services.payments.sandbox_books import PROVIDER_PAYMENTS, PROVIDER_REQUESTS
+from tests.money import cents, euros
 
 Code = grpc.StatusCode
 FIRST, SECOND = str(UUID(int=1)), str(UUID(int=2))
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
@@ -56,18 +52,10 @@ def staff(payments: Served) -> PaymentServiceStub:
     return payments.stub(PaymentServiceStub, user="users/staff", roles=("customer", "staff"))
 
 
-def euro(cents: int) -> Money:
-    return Money(currency_code="EUR", units=cents // 100, nanos=cents % 100 * 10_000_000)
-
-
-def cents(money: Money) -> int:
-    return money.units * 100 + money.nanos // 10_000_000
-
-
 def charge(
     order: str = "1", method: str = "pm_ok", amount: int = 2500, user: str = "users/1"
 ) -> AuthorizePaymentRequest:
-    return AuthorizePaymentRequest(order=f"orders/{order}", user=user, amount=euro(amount), payment_method=method)
+    return AuthorizePaymentRequest(order=f"orders/{order}", user=user, amount=euros(amount), payment_method=method)
 
 
 def capture(order: str = "1") -> CapturePaymentRequest:
@@ -79,7 +67,7 @@ def void(order: str = "1") -> VoidPaymentRequest:
 
 
 def refund(amount: int, request_id: str = FIRST) -> RefundPaymentRequest:
-    return RefundPaymentRequest(name="payments/1", amount=euro(amount), request_id=request_id)
+    return RefundPaymentRequest(name="payments/1", amount=euros(amount), request_id=request_id)
 
 
 def balances(staff: PaymentServiceStub) -> dict[str, int]:
@@ -104,17 +92,17 @@ def ask_again(payments: Served) -> None:
 def test_hold_charge_and_pay_back(payments: Served, orders: PaymentServiceStub, staff: PaymentServiceStub) -> None:
     held = orders.AuthorizePayment(charge())
     assert (held.name, held.order, held.user, held.method) == ("payments/1", "orders/1", "users/1", "pm_ok")
-    assert (held.state, held.amount, held.captured_amount) == (Payment.STATE_AUTHORIZED, euro(2500), euro(0))
+    assert (held.state, held.amount, held.captured_amount) == (Payment.STATE_AUTHORIZED, euros(2500), euros(0))
     assert balances(staff) == {"receivable": 2500, "holds": -2500}
 
     charged = orders.CapturePayment(capture())
-    assert (charged.state, charged.captured_amount) == (Payment.STATE_CAPTURED, euro(2500))
+    assert (charged.state, charged.captured_amount) == (Payment.STATE_CAPTURED, euros(2500))
     assert balances(staff) == {"revenue": -2500, "provider": 2500}
 
     part = orders.RefundPayment(refund(1001))
-    assert (part.state, part.refunded_amount) == (Payment.STATE_PARTIALLY_REFUNDED, euro(1001))
+    assert (part.state, part.refunded_amount) == (Payment.STATE_PARTIALLY_REFUNDED, euros(1001))
     rest = orders.RefundPayment(refund(1499, SECOND))
-    assert (rest.state, rest.refunded_amount) == (Payment.STATE_REFUNDED, euro(2500))
+    assert (rest.state, rest.refunded_amount) == (Payment.STATE_REFUNDED, euros(2500))
     assert balances(staff) == {"revenue": -2500, "refunds": 2500}
     assert published(payments) == ["PaymentAuthorized", "PaymentCaptured", "PaymentRefunded", "PaymentRefunded"]
     assert len({payment.etag for payment in (held, charged, part, rest)}) == 4
@@ -365,7 +353,7 @@ def test_staff_page_through_payments(orders: PaymentServiceStub, staff: PaymentS
 
 
 def test_bad_requests_name_their_fields(orders: PaymentServiceStub, staff: PaymentServiceStub) -> None:
-    bad = AuthorizePaymentRequest(order="1", user="", payment_method="4111111111111111", amount=euro(0))
+    bad = AuthorizePaymentRequest(order="1", user="", payment_method="4111111111111111", amount=euros(0))
     with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
         orders.AuthorizePayment(bad)
     assert set(refusal.fields) == {"order", "user", "amount", "payment_method"}
@@ -379,7 +367,7 @@ def test_bad_requests_name_their_fields(orders: PaymentServiceStub, staff: Payme
         orders.AuthorizePayment(finer)
     assert refusal.fields == ["amount.currency_code"]
     with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
-        orders.RefundPayment(RefundPaymentRequest(name="payments/1", amount=euro(1)))
+        orders.RefundPayment(RefundPaymentRequest(name="payments/1", amount=euros(1)))
     assert refusal.fields == ["request_id"]
     with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID"):
         staff.ListPayments(ListPaymentsRequest(page_size=-1))
@@ -393,9 +381,9 @@ def test_events_carry_amounts_and_versions(payments: Served, orders: PaymentServ
     statement = select(OUTBOX.c.payload, OUTBOX.c.aggregate, OUTBOX.c.version).order_by(OUTBOX.c.id)
     held, charged, paid_back = payments.runtime.database.read(lambda connection: connection.execute(statement).all())
     authorized = events.PaymentAuthorized.FromString(held.payload)
-    assert (authorized.payment, authorized.order, authorized.amount) == ("payments/1", "orders/1", euro(2500))
+    assert (authorized.payment, authorized.order, authorized.amount) == ("payments/1", "orders/1", euros(2500))
     assert [authorized.version, held.version] == [2, 2]
     assert events.PaymentCaptured.FromString(charged.payload).version == 3
     refunded = events.PaymentRefunded.FromString(paid_back.payload)
-    assert (refunded.amount, refunded.refunded_amount, refunded.version) == (euro(1000), euro(1000), 4)
+    assert (refunded.amount, refunded.refunded_amount, refunded.version) == (euros(1000), euros(1000), 4)
     assert {row.aggregate for row in (held, charged, paid_back)} == {"payments/1"}

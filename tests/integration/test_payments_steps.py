@@ -23,18 +23,11 @@ from services.chassis.outbox import Outbox
 from services.chassis.testing import FakeClock, migrated_database
 from services.payments import storage
 from services.payments.collecting import Collecting
-from services.payments.domain import (
-    Answer,
-    Charge,
-    Payment,
-    ProviderTimeout,
-    ProviderUnavailable,
-    State,
-    Status,
-)
+from services.payments.domain import Answer, Charge, Payment, State, Status
 from services.payments.ledger import Account, balanced
 from services.payments.provider import GuardedProvider
 from services.payments.recording import Recording
+from services.payments.refusals import ProviderTimeout, ProviderUnavailable
 from services.payments.sandbox import SandboxProvider, SandboxRefusal
 from services.payments.sandbox_books import PROVIDER_PAYMENTS
 from services.payments.storage import LEDGER_LINES, PAYMENTS, STEPS
@@ -279,6 +272,17 @@ def test_of_capture_and_void_the_provider_lets_one_win(shop: Shop) -> None:
     shop.settle()
     shop.check_ledger()
     shop.check_provider()
+
+
+def test_a_contradiction_does_not_hold_up_the_other_payments(shop: Shop) -> None:
+    shop.provider.mute = True
+    shop.collecting.authorize(charge("1"))
+    shop.collecting.authorize(charge("2"))
+    shop.provider.mute = False
+    shop.sandbox.capture("not the shop's", payment="1")
+    shop.clock.advance(timedelta(minutes=2))
+    shop.collecting.resume()
+    assert [shop.payment(payment_id).state for payment_id in ("1", "2")] == [State.PENDING, State.AUTHORIZED]
 
 
 def test_a_refund_under_way_counts(shop: Shop) -> None:

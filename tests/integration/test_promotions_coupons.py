@@ -34,11 +34,6 @@ Code = grpc.StatusCode
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def served(tmp_path: Path, clock: FakeClock) -> Iterator[Served]:
     with running("promotions", build, folder=tmp_path, clock=clock) as promotions:
         yield promotions

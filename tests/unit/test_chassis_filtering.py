@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import (
-    Boolean,
     Column,
     Connection,
     Date,
@@ -26,17 +26,20 @@ from sqlalchemy import (
 
 from services.chassis.database import Instant
 from services.chassis.filtering import (
+    RANGE,
     FilterField,
     FilterInvalid,
     choice_field,
-    date_field,
-    flag_field,
+    enum_field,
+    id_field,
     member_field,
     moment_field,
+    name_field,
     number_field,
     parse_filter,
     parse_order_by,
     text_field,
+    value_field,
 )
 
 metadata = MetaData()
@@ -47,25 +50,37 @@ items = Table(
     Column("title", Text, nullable=False),
     Column("price", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    Column("hidden", Boolean, nullable=False),
     Column("made", Instant, nullable=False),
     Column("day", Date),
+    Column("maker", Text, nullable=False),
+    Column("shelf", Text, nullable=False),
+    Column("form", Text, nullable=False),
 )
 tags = Table("tags", metadata, Column("item", Integer), Column("tag", Text))
+
+
+class Form(StrEnum):
+    """How a thing is made."""
+
+    SOFT = "SOFT"
+    HARD = "HARD"
+
 
 FIELDS: Final[dict[str, FilterField]] = {
     "title": text_field(items.c.title),
     "price.minor": number_field(items.c.price),
     "state": choice_field(items.c.state, {"ACTIVE": "active", "GONE": "gone"}),
-    "hidden": flag_field(items.c.hidden),
     "create_time": moment_field(items.c.made),
-    "day": date_field(items.c.day),
+    "day": value_field(items.c.day, date.fromisoformat, operators=RANGE),
+    "maker": name_field(items.c.maker, "users"),
+    "shelf": id_field(items.c.shelf, "shelves"),
+    "form": enum_field(items.c.form, Form, prefix="FORM_"),
     "tags": member_field(items.c.id, lambda tag: exists().where(tags.c.item == items.c.id, tags.c.tag == tag)),
 }
 ROWS: Final = [
-    (1, "War and Peace", 1500, "active", False, datetime(2026, 1, 1, tzinfo=UTC), date(1869, 1, 1), ["war", "long"]),
-    (2, 'The "Stranger"', 900, "active", False, datetime(2026, 1, 2, tzinfo=UTC), None, ["short"]),
-    (3, "100% Wolf", 1500, "gone", True, datetime(2026, 1, 3, 12, tzinfo=UTC), date(2009, 5, 1), []),
+    (1, "War and Peace", 1500, "active", datetime(2026, 1, 1, tzinfo=UTC), date(1869, 1, 1), ["war", "long"]),
+    (2, 'The "Stranger"', 900, "active", datetime(2026, 1, 2, tzinfo=UTC), None, ["short"]),
+    (3, "100% Wolf", 1500, "gone", datetime(2026, 1, 3, 12, tzinfo=UTC), date(2009, 5, 1), []),
 ]
 
 
@@ -74,8 +89,9 @@ def connection() -> Iterator[Connection]:
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
     with engine.begin() as connection:
-        for identifier, title, price, state, hidden, made, day, its_tags in ROWS:
-            row = {"id": identifier, "title": title, "price": price, "state": state, "hidden": hidden}
+        for identifier, title, price, state, made, day, its_tags in ROWS:
+            row = {"id": identifier, "title": title, "price": price, "state": state}
+            row |= {"maker": f"users/{identifier}", "shelf": str(identifier), "form": Form.HARD if day else Form.SOFT}
             connection.execute(insert(items), {**row, "made": made, "day": day})
             for tag in its_tags:
                 connection.execute(insert(tags), {"item": identifier, "tag": tag})
@@ -102,12 +118,19 @@ def connection() -> Iterator[Connection]:
         ("state = ACTIVE", [1, 2]),
         ("state != ACTIVE", [3]),
         ("state:GONE", [3]),
-        ("hidden = true", [3]),
-        ("hidden=false AND state=ACTIVE AND price.minor=1500", [1]),
+        ("form=HARD AND state=ACTIVE AND price.minor=1500", [1]),
         ("create_time < 2026-01-02T00:00:00Z", [1]),
         ('createTime >= "2026-01-03T13:00:00+01:00"', [3]),
         ("day > 1900-01-01", [3]),
         ("day:*", [1, 3]),
+        ("maker = users/2", [2]),
+        ("maker:users/2", [2]),
+        ("maker = users/4", []),
+        ('shelf = "shelves/3"', [3]),
+        ("form = HARD", [1, 3]),
+        ("form = FORM_SOFT", [2]),
+        ("form = form_soft", [2]),
+        ("form:soft", [2]),
         ("tags:war", [1]),
         ("tags:war AND tags:long", [1]),
         ("tags:war AND tags:short", []),
@@ -122,7 +145,11 @@ def test_a_filter_selects(connection: Connection, text: str, expected: list[int]
 @pytest.mark.parametrize(
     ("text", "field", "part"),
     [
-        ("colour = red", "colour", "not one of create_time, day, hidden, price.minor, state, tags, title"),
+        (
+            "colour = red",
+            "colour",
+            "not one of create_time, day, form, maker, price.minor, shelf, state, tags, title",
+        ),
         ("price.minor", "price.minor", "needs one of"),
         ("price.minor =", "price.minor", "needs a word"),
         ("price.minor = cheap", "price.minor", "whole number"),
@@ -137,10 +164,17 @@ def test_a_filter_selects(connection: Connection, text: str, expected: list[int]
         ("state = BROKEN", "state", "one of ACTIVE, GONE"),
         ("state > ACTIVE", "state", "compared by != : ="),
         ("tags = war", "tags", "compared by :"),
-        ("hidden = maybe", "hidden", "one of false, true"),
+        ("maker = 2", "maker", "users/{id}"),
+        ('maker = "users/\0"', "maker", "users/{id}"),
+        ("maker != users/2", "maker", "compared by : ="),
+        ("shelf = users/2", "shelf", "shelves/{id}"),
+        ("form = PAPER", "form", "one of HARD, SOFT"),
+        ("form = STATE_HARD", "form", "one of HARD, SOFT"),
+        ("form != HARD", "form", "compared by : ="),
         ("create_time > 2026-01-02T00:00:00", "create_time", "2026-01-31T12:00:00Z"),
         ("create_time > yesterday", "create_time", "2026-01-31T12:00:00Z"),
-        ("day > 1900-02-30", "day", "2026-01-31"),
+        ("day > 1900-02-30", "day", "day is out of range"),
+        ("day = 1900-02-03", "day", "compared by : < <= > >="),
         ('title = "open', "title", "needs a word"),
         ('title = "a"b', "title", "needs a word"),
         ("title = a\0b", "title", "zero character"),

@@ -104,3 +104,11 @@ def test_each_reply_of_envoy_has_its_own_reason_or_shares_one_on_purpose(tmp_pat
     reasons = [_found(mapper, "reason")[0] for mapper in mappers]
     assert all(reason == reason.upper() for reason in reasons)
     assert sorted({reason for reason in reasons if reasons.count(reason) > 1}) == ["SERVICE_UNAVAILABLE"]
+
+
+@pytest.mark.parametrize(("bind", "reached"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.2", "127.0.0.2")])
+def test_keys_are_fetched_where_the_listener_is(tmp_path: Path, bind: str, reached: str) -> None:
+    text = render(_edge(tmp_path, bind=bind))
+    assert f"http://{reached}:8080/.well-known/jwks.json" in text
+    self_cluster = next(cluster for cluster in _found(yaml.safe_load(text), "clusters")[0] if cluster["name"] == "self")
+    assert _found(self_cluster, "address")[-1] == reached

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from services import __version__
 from services.console.broker import Broker
 from services.console.folders import GENERATED
 from services.console.lock import AlreadyRunning, FolderLock, holder
@@ -21,26 +22,28 @@ from services.console.preflight import NotReady, examine, require
 from services.console.roster import SOURCE, service_names
 from services.console.settings import ConsoleSettings
 from services.console.state import Phase, ProcessState, StackState
-from services.console.topology import (
-    Endpoint,
-    endpoints,
-    service_environment,
-    shared_environment,
-)
+from services.console.topology import Endpoint, endpoints, service_environment, shared_environment
+from services.console.variables import unknown
 
 
-def _refusal(**environment: str) -> str:
-    """What `bookstore doctor` says with this environment and nothing else of ours."""
+def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `bookstore` with this environment and nothing else of ours."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BOOKSTORE_")}
     done = subprocess.run(
-        [sys.executable, "-m", "services.console", "doctor"],
+        [sys.executable, "-m", "services.console", *arguments],
         env=clean | environment | {"PYTHONPATH": f"{SOURCE}{os.pathsep}{GENERATED}"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
+    return done
+
+
+def _refusal(**environment: str) -> str:
+    """What `bookstore doctor` says with this environment."""
+    done = _command("doctor", **environment)
+    assert done.returncode == 1, done.stdout
     return done.stdout + done.stderr
 
 
@@ -82,6 +85,106 @@ def test_bad_values_are_named_with_a_remedy(tmp_path: Path) -> None:
         "choose debug, info, warning or error",
     ):
         assert words in said
+
+
+BAD_FOR_SERVICES = {
+    "BOOKSTORE_TRACES": "maybe",
+    "BOOKSTORE_THREADS": "0",
+    "BOOKSTORE_TRACE_SAMPLE": "7",
+    "BOOKSTORE_CURRENCY": "EURO",
+    "BOOKSTORE_SHIPPING_FEE_MINOR": "-5",
+    "BOOKSTORE_CARTS_GUEST_DAYS": "never",
+}
+
+
+def test_doctor_names_what_the_services_would_refuse(tmp_path: Path) -> None:
+    said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), **BAD_FOR_SERVICES)
+    for variable, value in BAD_FOR_SERVICES.items():
+        line = next(line for line in said.splitlines() if f"{variable}={value!r}: " in line)
+        assert line.startswith("FAIL")
+        assert "; correct it, or unset it for " in line
+    assert "unset it for 16" in said
+
+
+@pytest.mark.parametrize("command", [("up",), ("migrate",), ("seed",), ("token", "users/1"), ("serve", "catalog")])
+def test_no_command_begins_with_a_bad_setting(tmp_path: Path, command: tuple[str, ...]) -> None:
+    folder = tmp_path / "shop"
+    done = _command(*command, BOOKSTORE_DATA_DIR=str(folder), BOOKSTORE_THREADS="0")
+    assert done.returncode == 1
+    assert done.stderr.startswith("BOOKSTORE_THREADS='0': ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (folder / "db").exists()
+
+
+def test_all_bad_values_are_told_at_once(tmp_path: Path) -> None:
+    done = _command("up", BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_HTTP_PORT="http", BOOKSTORE_THREADS="0")
+    assert [line.partition("=")[0] for line in sorted(done.stderr.splitlines())] == [
+        "BOOKSTORE_HTTP_PORT",
+        "BOOKSTORE_THREADS",
+    ]
+
+
+def test_what_is_no_json_is_named_and_a_secret_is_not_shown(tmp_path: Path) -> None:
+    assert "BOOKSTORE_TARGETS: is not JSON" in _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_TARGETS="x")
+    said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_SMTP_URL="http://me:hidden@host")
+    assert "BOOKSTORE_SMTP_URL: must be like smtp://" in said
+    assert "hidden" not in said
+
+
+def test_a_database_that_the_shop_cannot_use(tmp_path: Path) -> None:
+    done = _command("migrate", BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_DATABASE_URL="mysql://localhost/{service}")
+    assert (done.returncode, "it is PostgreSQL, or SQLite when left empty" in done.stderr) == (1, True)
+
+
+def test_a_database_out_of_reach_is_told_in_the_words_of_its_driver(tmp_path: Path) -> None:
+    url = f"postgresql://127.0.0.1:{free_ports(1)[0]}/{{service}}"
+    done = _command("migrate", BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "check BOOKSTORE_DATABASE_URL" in done.stderr
+    assert "refused" in done.stderr
+
+
+def test_a_variable_that_nothing_reads_is_a_warning_with_the_closest_name(tmp_path: Path) -> None:
+    ports = dict(
+        zip(("BOOKSTORE_HTTP_PORT", "BOOKSTORE_GRPC_PORT", "BOOKSTORE_ADMIN_PORT"), free_ports(3), strict=True)
+    )
+    environment = {name: str(port) for name, port in ports.items()} | {"BOOKSTORE_DATA_DIR": str(tmp_path)}
+    done = _command("doctor", **environment, BOOKSTORE_HTP_PORT="1")
+    assert done.returncode == 0
+    assert "warn  BOOKSTORE_HTP_PORT: is no setting and is ignored; did you mean BOOKSTORE_HTTP_PORT?" in done.stdout
+
+
+def test_unknown_variables_are_ours_and_read_by_nobody() -> None:
+    names = [
+        "PATH",
+        "BOOKSTORE_THREADS",
+        "BOOKSTORE_CARTS_GUEST_DAYS",
+        "bookstore_bind",
+        "BOOKSTORE_XYZZY",
+        "BOOKSTORE_TRACE",
+    ]
+    assert list(unknown(names)) == [("BOOKSTORE_TRACE", "BOOKSTORE_TRACES"), ("BOOKSTORE_XYZZY", "")]
+
+
+@pytest.mark.parametrize("bind", ["10.9.9.9", "foo", "::1"])
+def test_an_address_of_another_machine(tmp_path: Path, bind: str) -> None:
+    with pytest.raises(NotReady) as refused:
+        require(_settings(tmp_path, bind=bind))
+    assert str(refused.value) == (
+        f"BOOKSTORE_BIND={bind!r}: is no IPv4 address of this machine; give one, such as 127.0.0.1 or 0.0.0.0"
+    )
+
+
+def test_a_token_needs_an_account_and_a_shop(tmp_path: Path) -> None:
+    missing = _command("token", "nobody@example.com", BOOKSTORE_DATA_DIR=str(tmp_path))
+    assert "`make run`" in missing.stderr
+    assert _command("migrate", "identity", BOOKSTORE_DATA_DIR=str(tmp_path)).returncode == 0
+    unknown_account = _command("token", "nobody@example.com", BOOKSTORE_DATA_DIR=str(tmp_path))
+    assert unknown_account.stderr == "there is no account nobody@example.com\n"
+
+
+def test_the_version() -> None:
+    assert _command("--version").stdout == f"bookstore {__version__}\n"
 
 
 def test_two_listeners_cannot_share_a_port(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from services.console.process import Crash, Program, run_to_end, tail
+from services.console.process import Crash, Program, explanation, log_size, pause_before_restart, run_to_end, tail
 from services.console.progress import Progress
 from services.console.roster import SOURCE
 from services.console.state import Phase, StackState
@@ -94,6 +94,7 @@ class Theatre:
             edge=self.program("edge"),
             drain=drain,
             opening=self.task("opening"),
+            keepsakes={"first password": self.folder / "opening.log", "mail": self.folder / "none"},
         )
 
     def supervisor(self, stack: Stack) -> tuple[Supervisor, Console]:
@@ -161,8 +162,14 @@ def test_starts_in_order_and_stops_in_the_opposite_one(theatre: Theatre) -> None
         "service stops",
         "broker stops",
     ]
-    assert printed.count("bookstore is ready") == 1
-    assert "JSON http://127.0.0.1:1, gRPC 127.0.0.1:2" in printed
+    lines = printed.splitlines()
+    ready = [number for number, line in enumerate(lines) if line.startswith("bookstore is ready")]
+    assert len(ready) == 1
+    where = "JSON http://127.0.0.1:1, gRPC 127.0.0.1:2, Envoy's admin page http://127.0.0.1:3"
+    assert lines[ready[0]].endswith(where)
+    assert lines[ready[0] - 1] == f"stop: Ctrl-C, or kill -INT {os.getpid()}"
+    assert lines[ready[0] - 2] == f"first password: {theatre.folder / 'opening.log'}"
+    assert "mail" not in printed
     assert not theatre.state_file.exists()
 
 
@@ -188,6 +195,13 @@ def test_a_killed_process_is_back_with_its_neighbours_untouched(theatre: Theatre
     assert "one was ended by SIGKILL; starting it again. Its log ends with:\n  one\n  two" in printed
 
 
+def test_restarts_back_off_but_leave_time_to_be_back_within_five_seconds() -> None:
+    pauses = [pause_before_restart(in_a_row) for in_a_row in range(20)]
+    assert pauses[0] == 0
+    assert pauses[:5] == sorted(set(pauses))
+    assert max(pauses) <= 2
+
+
 def test_a_service_that_ends_while_starting_fails_the_start_and_shows_its_log(theatre: Theatre) -> None:
     async def scenario() -> None:
         stack = theatre.stack(theatre.program("good"), theatre.program("bad", manner="crash"))
@@ -199,6 +213,29 @@ def test_a_service_that_ends_while_starting_fails_the_start_and_shows_its_log(th
     assert "good starts" not in theatre.story() or "good stops" in theatre.story()
     assert "edge starts" not in theatre.story()
     assert "broker stops" in theatre.story()
+
+
+def test_what_an_earlier_run_logged_is_not_shown_as_the_reason(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        supervisor, _ = theatre.supervisor(theatre.stack(theatre.program("bad", manner="crash")))
+        await supervisor.run()
+
+    (theatre.folder / "bad.log").write_text('{"event": "serving"}\nbad cannot start: years ago\n')
+    with pytest.raises(Crash) as crash:
+        asyncio.run(scenario())
+    assert "no such thing" in str(crash.value)
+    assert "serving" not in str(crash.value)
+    assert "years ago" not in str(crash.value)
+
+
+def test_a_process_that_says_why_it_cannot_start_is_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("old\n")
+    began = log_size(log)
+    with log.open("a") as more:
+        more.write('{"event": "one cannot start: no"}\none cannot start: the key is missing\n{"event": "after"}\n')
+    assert explanation(log, began) == "  one cannot start: the key is missing"
+    assert explanation(log, log_size(log)) == "  (it wrote nothing to its log)"
 
 
 def test_a_failed_migration_starts_no_service(theatre: Theatre) -> None:
@@ -309,4 +346,6 @@ def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("".join(f"{number}\n" for number in range(100)))
     assert tail(log, lines=2) == "  98\n  99"
+    assert tail(log, since=log_size(log) - 3) == "  99"
+    assert tail(log, lines=1, since=10_000) == "  99"  # the log was moved aside meanwhile
     assert tail(tmp_path / "none") == "  (no log)"

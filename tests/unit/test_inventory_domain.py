@@ -5,25 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bookstore.inventory.v1.inventory_errors_pb2 import InventoryErrorReason
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.kernel import ServiceError
-from services.inventory import domain
-from services.inventory.domain import (
-    Cause,
-    Change,
-    Line,
-    Move,
-    Reservation,
-    ReservationMismatch,
-    ReservationReleased,
-    ReturnExceedsReservation,
-    State,
-    promise,
-    refusal_to_come,
-)
+from services.inventory.domain import Cause, Change, Line, Move, Reservation, State, promise, refusal_to_come
+from services.inventory.refusals import ReservationMismatch, ReservationReleased, ReturnExceedsReservation
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TIME_TO_LIVE = timedelta(minutes=15)
@@ -136,11 +122,3 @@ def test_the_moves_of_a_life_add_up_to_what_left_the_house(copies: dict[str, int
         mine = [move for move in moves if move.book_id == book_id]
         assert sum(move.reserved for move in mine) == 0
         assert sum(move.on_hand for move in mine) == (0 if back else -quantity)
-
-
-def test_every_reason_is_in_the_contract_and_every_one_there_is_raised() -> None:
-    raised = {
-        error.reason for error in vars(domain).values() if isinstance(error, type) and issubclass(error, ServiceError)
-    } - {ServiceError.reason}
-    prefix = "INVENTORY_ERROR_REASON_"
-    assert raised == {name.removeprefix(prefix) for name in InventoryErrorReason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118  # not a dict

@@ -47,15 +47,17 @@ def test_money_survives_the_wire(minor: int, currency: str) -> None:
 def test_an_amount_finer_than_a_cent_is_refused() -> None:
     message = money_message(Money(minor=1, currency="EUR"))
     message.nanos += 1
-    with pytest.raises(CurrencyUnknown, match="2 digits"):
-        money_from(message)
+    with pytest.raises(CurrencyUnknown, match="2 digits") as raised:
+        money_from(message, field="book.price")
+    assert raised.value.field == "book.price.nanos"
 
 
 def test_an_unknown_currency_is_refused() -> None:
     message = money_message(Money(minor=1, currency="EUR"))
     message.currency_code = "XXX"
-    with pytest.raises(CurrencyUnknown, match="XXX"):
+    with pytest.raises(CurrencyUnknown, match="XXX") as raised:
         money_from(message)
+    assert raised.value.field == "currency_code"
 
 
 def test_currencies_do_not_mix() -> None:
@@ -101,3 +103,10 @@ def test_an_administrator_is_staff_and_a_customer_is_not() -> None:
     assert admin.is_staff
     assert admin.has_any(frozenset({"staff"}))
     assert not Caller(user="users/1", roles=frozenset({"customer"})).is_staff
+
+
+def test_users_me_is_the_caller() -> None:
+    ann = Caller(user="users/ann")
+    assert ann.resolve("users/me") == "users/ann"
+    assert ann.resolve("users/bob") == "users/bob"
+    assert Caller(service="notifications").resolve("users/me") == "users/me"

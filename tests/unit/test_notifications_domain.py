@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bookstore.notifications.v1.notifications_errors_pb2 import NotificationsErrorReason
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
@@ -19,7 +18,6 @@ from services.notifications.domain import (
     Notification,
     Purchase,
     State,
-    UserNotFound,
 )
 from services.notifications.letters import body
 from services.notifications.mailer import AddressRefused, Mail
@@ -128,9 +126,3 @@ def test_an_smtp_url_that_cannot_be_used_is_refused_at_start(url: str) -> None:
     with pytest.raises(ValidationError):
         NotificationsSettings(smtp_url=SecretStr(url))
     NotificationsSettings(smtp_url=SecretStr("smtps://user:pass%40word@host:465"))
-
-
-def test_the_reason_is_in_the_contract() -> None:
-    prefix = "NOTIFICATIONS_ERROR_REASON_"
-    known = {name.removeprefix(prefix) for name in NotificationsErrorReason.keys()}  # noqa: SIM118  # not a dict
-    assert UserNotFound.reason in known

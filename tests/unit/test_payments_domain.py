@@ -8,21 +8,17 @@ from itertools import product
 
 import grpc
 import pytest
-from bookstore.payments.v1.payments_errors_pb2 import PaymentsErrorReason
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.kernel import Money, ServiceError
+from services.chassis.kernel import Money
 from services.chassis.testing import refused
-from services.payments import domain
 from services.payments.domain import (
     LEARNED,
     REACTIONS,
     Answer,
     Charge,
     Payment,
-    PaymentMismatch,
-    PaymentVoided,
     ProviderContradiction,
     Reaction,
     State,
@@ -30,6 +26,7 @@ from services.payments.domain import (
     Step,
 )
 from services.payments.ledger import POSTINGS, Account, Balance, balanced, entry
+from services.payments.refusals import PaymentMismatch, PaymentVoided
 
 Code = grpc.StatusCode
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -167,12 +164,3 @@ def test_a_trial_balance_is_per_currency() -> None:
     assert balanced(())
     assert balanced(even)
     assert not balanced((*even, balance("provider", 1, "USD"), balance("revenue", -1, "CHF")))
-
-
-def test_every_reason_is_in_the_contract() -> None:
-    prefix = "PAYMENTS_ERROR_REASON_"
-    known = {name.removeprefix(prefix) for name in PaymentsErrorReason.keys()}  # noqa: SIM118  # not a dict
-    raised = {
-        kind.reason for kind in vars(domain).values() if isinstance(kind, type) and issubclass(kind, ServiceError)
-    } - {ServiceError.reason}
-    assert raised <= known

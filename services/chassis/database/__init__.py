@@ -5,8 +5,17 @@ serializable transactions, so a use case is written once.
 """
 
 from services.chassis.database.announcements import announce
-from services.chassis.database.columns import Instant, insert_if_absent
+from services.chassis.database.columns import AnyRow, ByCodePoint, Instant, insert_if_absent
 from services.chassis.database.database import Database
 from services.chassis.database.failures import NestedTransaction, StorageUnavailable
 
-__all__ = ["Database", "Instant", "NestedTransaction", "StorageUnavailable", "announce", "insert_if_absent"]
+__all__ = [
+    "AnyRow",
+    "ByCodePoint",
+    "Database",
+    "Instant",
+    "NestedTransaction",
+    "StorageUnavailable",
+    "announce",
+    "insert_if_absent",
+]

@@ -8,11 +8,18 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Dialect, Table, literal
+from sqlalchemy import BigInteger, Connection, Dialect, Row, Table, Text, literal
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+AnyRow = Row[*tuple[Any, ...]]
+"""A row whose columns a type checker does not know."""
+
+ByCodePoint: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""A text that sorts and compares by code point, as SQLite does: for keys, and for what is filtered or sorted by."""
 
 
 class Instant(TypeDecorator[datetime]):

@@ -65,7 +65,7 @@ def permit(caller: Caller, method: Method) -> None:
     if caller.user is None:
         raise TokenRequired("sign in first: send a valid access token as `authorization: Bearer …`")
     if method.access == policy_pb2.ACCESS_ROLE and not caller.has_any(method.roles):
-        raise RoleRequired("this needs one of the roles " + ", ".join(sorted(method.roles)), method=method.path)
+        raise RoleRequired(f"this needs the role {' or '.join(sorted(method.roles))}", method=method.path)
 
 
 def around(proceed: Handler, method: Method, inside: Inside) -> Handler:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from services.chassis.contract import Method
 from services.chassis.idempotency import Answers
@@ -25,6 +26,22 @@ class Inside:
     ids: Ids
     answers: Answers | None
     mutual_tls: bool
+
+
+class Unreadable:
+    """Stands for a request whose bytes are no message of its type, so that the layers can refuse it like any other."""
+
+
+def lenient(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Reads as `deserialize` does and answers Unreadable where that raises DecodeError."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return Unreadable()
+
+    return read
 
 
 class Layer(Protocol):

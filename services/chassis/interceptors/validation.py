@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,10 +14,22 @@ from google.protobuf.message import Message
 
 from services.chassis.contract import Method
 from services.chassis.errors import FieldInvalid
-from services.chassis.interceptors.layer import Handler, Inside, guard
+from services.chassis.interceptors.layer import Handler, Inside, Unreadable, guard
+from services.chassis.kernel import ErrorKind, ServiceError
 
 _validator: Final = protovalidate.Validator()
 _MASK: Final = "update_mask"
+_PATTERN: Final = "string.pattern"
+"""protovalidate's id of the rule whose own message leaves resource names to be read out of a regular expression."""
+_COLLECTION: Final = re.compile(r"\^((?:[a-z]+/)+)")
+_NOT_CHANGES: Final = frozenset({"name", "etag"})
+
+
+class RequestMalformed(ServiceError):
+    """What arrived is no message of the type the method takes."""
+
+    kind = ErrorKind.INVALID_ARGUMENT
+    reason = "REQUEST_MALFORMED"
 
 
 def _path(violation: protovalidate.Violation) -> str:
@@ -29,11 +42,27 @@ def _path(violation: protovalidate.Violation) -> str:
     return path
 
 
+def _mistake(violation: protovalidate.Violation) -> str:
+    if violation.proto.rule_id != _PATTERN:
+        return violation.proto.message or "is not valid"
+    pattern = str(violation.rule_value)
+    collection = _COLLECTION.match(pattern)
+    form = f"be a name of the form {collection[1]}{{id}}, matching" if collection else "match"
+    return f"must {form} `{pattern}`"
+
+
 def _updated_paths(request: Message, resource: FieldDescriptor) -> frozenset[str]:
     """Paths an update touches: its mask, or every populated field of the resource (AIP-134)."""
     mask: FieldMask = getattr(request, _MASK)
     fields = mask.paths or [field.name for field, _ in getattr(request, resource.name).ListFields()]
     return frozenset(f"{resource.name}.{field}" for field in fields) | {f"{resource.name}.name"}
+
+
+def _refuse_nothing(request: Message, resource: FieldDescriptor) -> None:
+    """Raises FieldInvalid for an update of nothing: over HTTP it is a misspelt field, which the edge drops."""
+    populated = {field.name for field, _ in getattr(request, resource.name).ListFields()}
+    if not getattr(request, _MASK).paths and not populated - _NOT_CHANGES:
+        raise FieldInvalid([(_MASK, "must name a field to change, or a field must be given; unknown ones are ignored")])
 
 
 def _refuse_nul(request: Message) -> None:
@@ -61,17 +90,22 @@ def _resource_field(method: Method) -> FieldDescriptor | None:
 
 
 def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
-    """Refuses a request that breaks a rule with FIELD_INVALID, naming every field. In an update only the fields that
-    are being changed are held to their rules."""
+    """Refuses what is no request with REQUEST_MALFORMED and one that breaks a rule with FIELD_INVALID, naming every
+    field. In an update only the fields that are being changed are held to their rules.
+    """
     resource = _resource_field(method)
 
-    def check(request: Message) -> None:
+    def check(request: Message | Unreadable) -> None:
+        if isinstance(request, Unreadable):
+            raise RequestMalformed(f"no {method.request.full_name}, or one with text that is not UTF-8")
         if b"\0" in request.SerializeToString():
             _refuse_nul(request)
+        if resource is not None:
+            _refuse_nothing(request, resource)
         found = _validator.collect_violations(request)
         if not found:
             return
-        violations = [(_path(violation), violation.proto.message or "is not valid") for violation in found]
+        violations = [(_path(violation), _mistake(violation)) for violation in found]
         if resource is not None:
             touched = _updated_paths(request, resource)
             prefix = f"{resource.name}."

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+OWN_NAME: Final = "users/me"
+"""What stands for the name of the caller."""
 
 
 class Role(StrEnum):
@@ -38,6 +42,10 @@ class Caller:
     def owns(self, user: str) -> bool:
         """Whether `user` (`users/…`) is the caller."""
         return self.user is not None and self.user == user
+
+    def resolve(self, user: str) -> str:
+        """The user a name stands for: `users/me` is the caller, and stays as it is without one."""
+        return self.user if user == OWN_NAME and self.user is not None else user
 
     def has_any(self, roles: frozenset[str]) -> bool:
         """Whether the caller holds one of `roles`; an administrator holds the staff role too."""

@@ -5,23 +5,13 @@ from typing import Any
 import yaml
 
 from services.codegen.contract import Contract
+from services.codegen.openapi.errors import error_response
+from services.codegen.openapi.guide import GUIDE
 from services.codegen.openapi.operations import paths
 from services.codegen.openapi.schemas import Schemas
 
 _HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
-_DESCRIPTION = """\
-The JSON side of the bookstore's gRPC contracts. Names are lowerCamelCase; money, times and 64-bit numbers follow the
-JSON mapping of Protocol Buffers.
-
-Errors have the form of `google.rpc.Status`. Decide by the `reason` of the ErrorInfo among its details, never by text.
-
-Every change can be repeated safely: send the same `Idempotency-Key` (or `requestId`, a UUID) and the first answer comes
-back, with the header `idempotent-replayed: true`.
-"""
-_ERROR = {
-    "description": "An error, as `google.rpc.Status` whose details hold an ErrorInfo with the reason.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RpcStatus"}}},
-}
+_SERVER = {"url": "http://127.0.0.1:8080", "description": "A shop started with `make run` on this machine"}
 _TOKEN = {
     "type": "http",
     "scheme": "bearer",
@@ -34,18 +24,18 @@ def document(contract: Contract) -> dict[str, Any]:
     """The document as plain values. Raises ContractError when two operations or two schemas would share a name."""
     external = [method for method in contract.methods if method.external and method.routes]
     services = {method.descriptor.containing_service.full_name: method for method in external}
-    schemas = Schemas(contract)
+    schemas = Schemas(contract, [method.descriptor.output_type for method in external])
     operations = paths(external, schemas)
-    schemas.message(contract.message("google.rpc.Status"))
+    error = error_response(contract, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Bookstore",
             "version": "v1",
-            "description": _DESCRIPTION,
+            "description": GUIDE,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/", "description": "The JSON listener of the edge"}],
+        "servers": [_SERVER],
         "tags": [
             {"name": method.descriptor.containing_service.name, "description": contract.comment(name)}
             for name, method in sorted(services.items())
@@ -53,7 +43,7 @@ def document(contract: Contract) -> dict[str, Any]:
         "paths": operations,
         "components": {
             "schemas": schemas.components(),
-            "responses": {"Error": _ERROR},
+            "responses": {"Error": error},
             "securitySchemes": {"token": _TOKEN},
         },
     }

@@ -8,9 +8,11 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from services.codegen.contract import Access, ContractError, Idempotency, Method, Route
 from services.codegen.http_template import WILDCARD, Template, Variable
 from services.codegen.openapi import rules
+from services.codegen.openapi.examples import BODIES
 from services.codegen.openapi.schemas import WELL_KNOWN, Schema, Schemas
 
 _LONGEST_KEY = 255
+_LONGEST_ETAG = 128  # as the rules of every etag field say
 
 
 def paths(methods: Iterable[Method], schemas: Schemas) -> dict[str, Any]:
@@ -38,10 +40,14 @@ def _operation(name: str, method: Method, route: Route, schemas: Schemas) -> dic
     }
     if method.idempotency is Idempotency.IDEMPOTENT and "request_id" in request.fields_by_name:
         operation["parameters"].append(_idempotency_key())
+    if method.idempotency is Idempotency.IDEMPOTENT and _guarded(request):
+        operation["parameters"].append(_if_match())
     if not operation["parameters"]:
         del operation["parameters"]
     if route.body:
         operation["requestBody"] = _body(request, route, schemas)
+        if name in BODIES:
+            operation["requestBody"]["content"]["application/json"]["example"] = BODIES[name]
     operation["responses"] = {**_success(method, route, schemas), "default": {"$ref": "#/components/responses/Error"}}
     return operation
 
@@ -120,12 +126,12 @@ def _leaves(
 def _body(request: Descriptor, route: Route, schemas: Schemas) -> dict[str, Any]:
     if route.body == "*":
         bound = frozenset(variable.field for variable in route.template.variables)
-        schema = schemas.message(request, without=bound)
+        schema = schemas.request(request, without=bound)
         return {"required": True, "content": {"application/json": {"schema": schema}}}
     field = request.fields_by_name[route.body]
     description = schemas.field(field).get("description", "")
     resource = _resolve_message(field)
-    schema = schemas.updated(resource) if "update_mask" in request.fields_by_name else schemas.created(resource)
+    schema = schemas.updated(resource) if "update_mask" in request.fields_by_name else schemas.request(resource)
     return {
         **({"description": description} if description else {}),
         "required": schemas.is_required(field),
@@ -137,7 +143,7 @@ def _success(method: Method, route: Route, schemas: Schemas) -> dict[str, Any]:
     output = method.descriptor.output_type
     if output.full_name == "google.api.HttpBody":
         return {"200": {"description": "The document.", "content": {"*/*": {"schema": {}}}}}
-    schema = schemas.message(output)
+    schema = schemas.answer(output)
     if method.descriptor.server_streaming:
         text = "Server-sent events; the data of each is one JSON message of this schema."
         return {"200": {"description": text, "content": {"text/event-stream": {"schema": schema}}}}
@@ -159,6 +165,20 @@ def _idempotency_key() -> dict[str, Any]:
     schema: Schema = {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY}
     description = "Stands for requestId when that is empty: a repeat with the same key answers what the first call did."
     return {"name": "Idempotency-Key", "in": "header", "description": description, "schema": schema}
+
+
+def _guarded(request: Descriptor) -> bool:
+    """Whether a change can be bound to a version: by an etag in the request or, of an update, in its resource."""
+    holders = [request]
+    if "update_mask" in request.fields_by_name:
+        holders += [field.message_type for field in request.fields if field.message_type is not None]
+    return any("etag" in holder.fields_by_name for holder in holders)
+
+
+def _if_match() -> dict[str, Any]:
+    schema: Schema = {"type": "string", "maxLength": _LONGEST_ETAG}
+    description = "Stands for etag when that is empty: any other version than this is refused with 412 ETAG_MISMATCH."
+    return {"name": "If-Match", "in": "header", "description": description, "schema": schema}
 
 
 def _security(method: Method) -> list[dict[str, list[str]]]:

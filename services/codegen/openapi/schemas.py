@@ -1,5 +1,11 @@
-"""Messages and fields as JSON Schema, after the JSON mapping of Protocol Buffers (protobuf.dev, ProtoJSON)."""
+"""Messages and fields as JSON Schema, after the JSON mapping of Protocol Buffers (protobuf.dev, ProtoJSON).
 
+What is sent and what is answered differ: an answer has every field without presence, for the transcoder prints zeros,
+while a request may leave most of them out. A message that both need has two schemas, `Money` and `MoneyInput`.
+"""
+
+from collections.abc import Iterable
+from enum import Enum, auto
 from itertools import combinations
 from typing import Any
 
@@ -10,9 +16,19 @@ from services.codegen.openapi import rules
 
 Schema = dict[str, Any]
 
+
+class Side(Enum):
+    """Which way a message goes."""
+
+    REQUEST = auto()
+    ANSWER = auto()
+
+
 _RULES = "buf.validate.field"
 _BEHAVIOR = "google.api.field_behavior"
 _RESOURCE = "google.api.resource"
+# The name of a resource is given by its path or made by the server; an update with another one in its body is refused.
+_NEVER = {Side.REQUEST: frozenset({"OUTPUT_ONLY", "IDENTIFIER"}), Side.ANSWER: frozenset({"INPUT_ONLY"})}
 _INT32: Schema = {"type": "integer", "format": "int32"}
 _UINT32: Schema = {"type": "integer", "format": "uint32", "minimum": 0}
 _INT64: Schema = {"type": "string", "format": "int64"}
@@ -53,10 +69,16 @@ WELL_KNOWN: dict[str, Schema] = {
 
 
 class Schemas:
-    """Turns types into schemas; each message and enum that was asked for becomes a component."""
+    """Turns types into schemas; each message and enum that was asked for becomes a component.
 
-    def __init__(self, contract: Contract) -> None:
+    `answers` are the messages that operations answer.
+    """
+
+    def __init__(self, contract: Contract, answers: Iterable[Descriptor]) -> None:
         self._contract = contract
+        self._answered: set[str] = set()
+        for answer in answers:
+            self._note(answer)
         self._components: dict[str, Schema] = {}
         self._owners: dict[str, str] = {}
 
@@ -64,35 +86,30 @@ class Schemas:
         """All components met so far, by name."""
         return dict(sorted(self._components.items()))
 
-    def message(self, descriptor: Descriptor, *, without: frozenset[str] = frozenset()) -> Schema:
-        """A reference to the message's component. `without` names the fields that a request has in its path."""
-        if descriptor.full_name in WELL_KNOWN:
-            return dict(WELL_KNOWN[descriptor.full_name])
-        name = self._claim(descriptor)
-        if name not in self._components:
-            self._components[name] = {}  # for messages that hold themselves
-            self._components[name] = self._object(descriptor, without)
-        return {"$ref": f"#/components/schemas/{name}"}
+    def component(self, reference: Schema) -> Schema:
+        """The component that a reference leads to, to be completed."""
+        return self._components[reference["$ref"].rpartition("/")[2]]
 
-    def created(self, resource: Descriptor) -> Schema:
-        """The resource as the body of a Create method: what is never answered is required too."""
-        secret = [field.json_name for field in resource.fields if self.is_required(field) and self._is_secret(field)]
-        reference = self.message(resource)
-        return {"allOf": [reference, {"required": secret}]} if secret else reference
+    def answer(self, descriptor: Descriptor) -> Schema:
+        """A reference to the message as it is answered."""
+        return self._message(descriptor, Side.ANSWER)
+
+    def request(self, descriptor: Descriptor, *, without: frozenset[str] = frozenset()) -> Schema:
+        """A reference to the message as it is sent. `without` names the fields that a request has in its path."""
+        return self._message(descriptor, Side.REQUEST, without)
 
     def updated(self, resource: Descriptor) -> Schema:
-        """A reference to the resource as the body of an Update method: nothing is required, nothing output-only."""
-        name = f"{self._claim(resource)}Update"
+        """A reference to the resource as the body of an Update method: nothing is required."""
+        name = self._claim(resource, "Update")
         if name not in self._components:
-            fixed = (field.name for field in resource.fields if "OUTPUT_ONLY" in self._behavior(field))
-            self._components[name] = self._object(resource, frozenset(fixed))
+            self._components[name] = self._object(resource, Side.REQUEST, frozenset())
             self._components[name].pop("required", None)
-        return {"$ref": f"#/components/schemas/{name}"}
+        return _reference(name)
 
-    def field(self, field: FieldDescriptor) -> Schema:
-        """The schema of a field with its comment, behaviour and rules."""
-        found = self.rules(field)
-        schema = self._value(field, found)
+    def field(self, field: FieldDescriptor, side: Side = Side.REQUEST) -> Schema:
+        """The schema of a field with its comment and behaviour and, in a request, its rules."""
+        found = self.rules(field) if side is Side.REQUEST else None
+        schema = self._value(field, found, side)
         text = [self._comment(field), *(f"Rule: {rule}." for rule in rules.sentences(found))]
         if any(text):
             schema["description"] = "\n\n".join(filter(None, text))
@@ -111,34 +128,50 @@ class Schemas:
         """The field's buf.validate.FieldRules, or None."""
         return self._contract.option(field, _RULES)
 
-    def _value(self, field: FieldDescriptor, found: Any) -> Schema:
+    def _note(self, descriptor: Descriptor) -> None:
+        if descriptor.full_name not in self._answered:
+            self._answered.add(descriptor.full_name)
+            for field in descriptor.fields:
+                if field.message_type is not None:
+                    self._note(field.message_type)
+
+    def _message(self, descriptor: Descriptor, side: Side, without: frozenset[str] = frozenset()) -> Schema:
+        if descriptor.full_name in WELL_KNOWN:
+            return dict(WELL_KNOWN[descriptor.full_name])
+        both = side is Side.REQUEST and descriptor.full_name in self._answered
+        name = self._claim(descriptor, "Input" if both else "")
+        if name not in self._components:
+            self._components[name] = {}  # for messages that hold themselves
+            self._components[name] = self._object(descriptor, side, without)
+        return _reference(name)
+
+    def _value(self, field: FieldDescriptor, found: Any, side: Side) -> Schema:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             value = field.message_type.fields_by_name["value"]
-            return {"type": "object", "additionalProperties": self._single(value), **rules.keywords(found)}
+            return {"type": "object", "additionalProperties": self._single(value, side), **rules.keywords(found)}
         if field.is_repeated:
-            items = {**self._single(field), **rules.keywords(rules.item_rules(found))}
+            items = {**self._single(field, side), **rules.keywords(rules.item_rules(found))}
             return {"type": "array", "items": items, **rules.keywords(found)}
-        return {**self._single(field), **rules.keywords(found)}
+        return {**self._single(field, side), **rules.keywords(found)}
 
-    def _single(self, field: FieldDescriptor) -> Schema:
+    def _single(self, field: FieldDescriptor, side: Side) -> Schema:
         if field.message_type is not None:
-            return self.message(field.message_type)
+            return self._message(field.message_type, side)
         if field.enum_type is not None:
             return self._enum(field.enum_type)
         return dict(_SCALARS[field.type])
 
-    def _object(self, descriptor: Descriptor, without: frozenset[str]) -> Schema:
-        fields = [field for field in descriptor.fields if field.name not in without]
+    def _object(self, descriptor: Descriptor, side: Side, without: frozenset[str]) -> Schema:
+        absent = _NEVER[side]
+        fields = [f for f in descriptor.fields if f.name not in without and absent.isdisjoint(self._behavior(f))]
         schema: Schema = {"type": "object"}
         comment = self._comment(descriptor)
         if comment:
             schema["description"] = comment
         if fields:
-            schema["properties"] = {field.json_name: self.field(field) for field in fields}
-        answered = self._contract.option(descriptor, _RESOURCE) is not None
-        required = [
-            field.json_name for field in fields if self.is_required(field) and not (answered and self._is_secret(field))
-        ]
+            schema["properties"] = {field.json_name: self.field(field, side) for field in fields}
+        printed = side is Side.ANSWER
+        required = [f.json_name for f in fields if self.is_required(f) or (printed and not f.has_presence)]
         if required:
             schema["required"] = required
         exclusive = [
@@ -163,13 +196,13 @@ class Schemas:
                 "description": "\n".join(lines).strip(),
                 "enum": [value.name for value in descriptor.values],
             }
-        return {"$ref": f"#/components/schemas/{name}"}
+        return _reference(name)
 
-    def _claim(self, descriptor: Descriptor | EnumDescriptor) -> str:
+    def _claim(self, descriptor: Descriptor | EnumDescriptor, suffix: str = "") -> str:
         """The component's name: the type's own and those around it. Raises ContractError when two types want it."""
         package = descriptor.file.package
         prefix = "Rpc" if package == "google.rpc" else ""  # Status, Help and the like mean other things in a shop
-        name = prefix + descriptor.full_name.removeprefix(f"{package}.").replace(".", "")
+        name = prefix + descriptor.full_name.removeprefix(f"{package}.").replace(".", "") + suffix
         if self._owners.setdefault(name, descriptor.full_name) != descriptor.full_name:
             raise ContractError(f"{descriptor.full_name} and {self._owners[name]} both want the schema name {name}")
         return name
@@ -179,10 +212,11 @@ class Schemas:
         comment = self._contract.comment(element.full_name)
         return comment if element.full_name.startswith(OWN_ROOT) else comment.split("\n\n", maxsplit=1)[0]
 
-    def _is_secret(self, field: FieldDescriptor) -> bool:
-        return "INPUT_ONLY" in self._behavior(field)
-
     def _behavior(self, field: FieldDescriptor) -> set[str]:
         values = self._contract.option(field, _BEHAVIOR)
         names = self._contract.enum_values("google.api.FieldBehavior")
         return {names[number] for number in values or ()}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -60,11 +60,6 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def catalog(tmp_path: Path, identity: Served, clock: FakeClock) -> Iterator[Served]:
     with running("catalog", build, folder=tmp_path, targets={"identity": identity.address}, clock=clock) as served:
         yield served

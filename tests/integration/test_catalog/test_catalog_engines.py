@@ -11,7 +11,6 @@ from functools import partial
 import pytest
 
 from services.catalog import storage
-from services.catalog.browsing import Browsing, Wanted
 from services.catalog.domain import (
     BookExists,
     Contributor,
@@ -23,6 +22,7 @@ from services.catalog.domain import (
     Series,
 )
 from services.catalog.editing import Editing
+from services.catalog.reading import Reading, Wanted
 from services.chassis.database import Database
 from services.chassis.kernel import ANONYMOUS, Money, SystemIds
 from services.chassis.migrations import drift
@@ -70,9 +70,9 @@ def editing() -> Editing:
 
 def listed(database: Database, text: str = "", order_by: str = "") -> list[str]:
     """Ids of all books asked for, read in pages of one."""
-    wanted, browsing, ids, token = Wanted(filter=text, order_by=order_by), Browsing(database), [], ""
+    wanted, reading, ids, token = Wanted(filter=text, order_by=order_by), Reading(database), [], ""
     while True:
-        page = browsing.page(wanted, PageRequest(size=1, token=token), ANONYMOUS)
+        page = reading.page(wanted, PageRequest(size=1, token=token), ANONYMOUS)
         ids += [book.id for book in page.items]
         token = page.next_page_token
         if not token:
@@ -81,10 +81,10 @@ def listed(database: Database, text: str = "", order_by: str = "") -> list[str]:
 
 def test_a_book_is_read_as_it_was_written(database: Database, editing: Editing) -> None:
     written = database.transact(lambda tx: editing.create(tx, EMMA, book_id="emma"))
-    assert Browsing(database).book("emma", ANONYMOUS) == written
-    assert Browsing(database).books(["emma"], allow_missing=False) == [written]
+    assert Reading(database).book("emma", ANONYMOUS) == written
+    assert Reading(database).books(["emma"], allow_missing=False) == [written]
     revised = database.transact(lambda tx: editing.update(tx, "emma", {"categories": ("Regency",)}, etag=""))
-    assert Browsing(database).book("emma", ANONYMOUS) == revised
+    assert Reading(database).book("emma", ANONYMOUS) == revised
     assert revised.edition == replace(EMMA, categories=("Regency",))
 
 

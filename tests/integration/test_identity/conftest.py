@@ -19,11 +19,6 @@ from tests.integration.test_identity.stand import a_user
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def identity(tmp_path: Path, clock: FakeClock) -> Iterator[Served]:
     with running("identity", build, folder=tmp_path, clock=clock) as served:
         row = {"version": 1, "display_name": "Root", "email": "root@example.com", "staff": True, "admin": True}

@@ -58,11 +58,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def inventory(tmp_path: Path, catalog: Served, clock: FakeClock) -> Iterator[Served]:
     with running("inventory", build, folder=tmp_path, targets={"catalog": catalog.address}, clock=clock) as served:
         yield served

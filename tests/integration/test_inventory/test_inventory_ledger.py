@@ -22,20 +22,17 @@ from services.chassis.outbox import Outbox
 from services.chassis.testing import FakeClock, migrated_database
 from services.inventory import storage
 from services.inventory.adjusting import Adjusting, Adjustment
-from services.inventory.domain import (
-    Cause,
+from services.inventory.domain import Cause, Reservation, State, Stock
+from services.inventory.expiry import Expiry
+from services.inventory.refusals import (
     OutOfStock,
-    Reservation,
     ReservationExpired,
     ReservationMismatch,
     ReservationNotFound,
     ReservationReleased,
     ReturnExceedsReservation,
-    State,
-    Stock,
     StockInsufficient,
 )
-from services.inventory.expiry import Expiry
 from services.inventory.reserving import Reserving
 
 BOOKS = st.sampled_from(["a", "b"])

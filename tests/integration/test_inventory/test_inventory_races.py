@@ -21,9 +21,10 @@ from services.chassis.paging import PageRequest
 from services.chassis.testing import FakeClock, Served
 from services.inventory import ledger, storage
 from services.inventory.adjusting import Adjusting, Adjustment
-from services.inventory.domain import Cause, Move, OutOfStock, State
+from services.inventory.domain import Cause, Move, State
 from services.inventory.expiry import Expiry
 from services.inventory.reading import Reading, Wanted
+from services.inventory.refusals import OutOfStock
 from services.inventory.reserving import Reserving
 from tests.integration.test_inventory.stocks import adjust, commit, counts, release, reserve
 

@@ -23,11 +23,6 @@ def shop() -> Shop:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def served(tmp_path: Path, shop: Shop, clock: FakeClock) -> Iterator[Served]:
     with running("orders", lambda runtime: assemble(runtime, shop.remotes), folder=tmp_path, clock=clock) as served:
         yield served

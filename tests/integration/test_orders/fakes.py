@@ -6,24 +6,24 @@ fail before or after their effect, kills the process, or lets something else hap
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome, Quote, QuoteLine, UnitDiscount
-from google.type.money_pb2 import Money as MoneyMessage
 
 from services.chassis.call import caller
 from services.chassis.errors import DependencyUnavailable
 from services.chassis.kernel import ErrorKind, Money, ServiceError
-from services.chassis.wire import money_message
 from services.orders.clients import priced
 from services.orders.domain import Order
 from services.orders.lines import Copies
 from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
 from services.orders.refusals import CartNotFound
+from tests.money import euros
 
 T = TypeVar("T")
 
@@ -90,7 +90,12 @@ class FakeCarts:
 
     def __init__(self) -> None:
         self.baskets: dict[str, Basket] = {}
+        self._edits = itertools.count(1)
+        self.edited = True
+        """Whether buyers edit a cart before they order again, so that its etag is another one."""
         self.down = False
+        self.meanwhile: Callable[[], None] | None = None
+        """What happens, once, while somebody waits for a cart."""
 
     def put(self, cart: str, books: Mapping[str, int], coupons: Sequence[str] = ()) -> None:
         """Fills a cart."""
@@ -100,11 +105,14 @@ class FakeCarts:
         """The cart."""
         if self.down:
             raise DependencyUnavailable("carts does not answer")
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         user = caller().user
         name = cart if cart != "carts/me" or user is None else f"carts/{user.removeprefix('users/')}"
         if name not in self.baskets:
             raise CartNotFound(cart)
-        return self.baskets[name]
+        return replace(self.baskets[name], etag=f'"{next(self._edits) if self.edited else 0}"')
 
 
 class FakePrices:
@@ -364,8 +372,3 @@ class Shop:
     def sold(self) -> dict[str, int]:
         """Copies that left or are set aside, by book."""
         return {book: self.copies - left for book, left in self.stock.available.items() if left != self.copies}
-
-
-def euros(cents: int) -> MoneyMessage:
-    """An amount in euros."""
-    return money_message(Money(minor=cents, currency="EUR"))

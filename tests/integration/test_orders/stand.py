@@ -30,7 +30,8 @@ from services.orders.app import assemble
 from services.orders.domain import Order as StoredOrder
 from services.orders.domain import Work
 from services.orders.tables import ORDERS
-from tests.integration.test_orders.fakes import Crash, Shop, euros
+from tests.integration.test_orders.fakes import Crash, Shop
+from tests.money import euros
 
 ADDRESS = PostalAddress(region_code="DE", address_lines=["Hauptstraße 1"], locality="Weimar", postal_code="99423")
 BUYER = "users/ada"

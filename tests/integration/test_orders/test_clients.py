@@ -36,11 +36,36 @@ from services.orders.clients import connect
 from services.orders.domain import Order
 from services.orders.ports import Basket, Remotes, StepRefused, StepUnfinished
 from services.orders.refusals import CartNotFound
-from tests.integration.test_orders.fakes import euros
+from tests.money import euros
 from tests.unit.test_orders_domain import a_line, an_order
 
 ORDER: Order = an_order(a_line(quantity=2, discount=0))
 KEY = str(uuid4())
+QUOTE = Quote(
+    lines=[
+        QuoteLine(
+            book="books/x",
+            title="X",
+            digital=True,
+            quantity=2,
+            unit_price=euros(500),
+            unit_discounts=[UnitDiscount(quantity=2, discount=euros(50))],
+        )
+    ],
+    promotions=[
+        PromotionOutcome(promotion="promotions/a", applied=True),
+        PromotionOutcome(promotion="promotions/b", applied=False),
+    ],
+    coupons=[
+        CouponOutcome(coupon="A", state=CouponOutcome.STATE_ACCEPTED, promotion="promotions/a"),
+        CouponOutcome(coupon="B", state=CouponOutcome.STATE_ACCEPTED, promotion="promotions/b"),
+        CouponOutcome(coupon="C", state=CouponOutcome.STATE_UNKNOWN),
+    ],
+    shipping_total=euros(390),
+    tax_total=euros(0),
+    total=euros(1290),
+    missing_books=["books/gone"],
+)
 SERVICES: dict[str, tuple[type, Callable[[Any, Any], None]]] = {
     "carts": (CartServiceServicer, add_CartServiceServicer_to_server),
     "inventory": (InventoryServiceServicer, add_InventoryServiceServicer_to_server),
@@ -113,6 +138,13 @@ def test_the_cart_is_read_for_the_caller(others: Others) -> None:
     assert (others.user, others.request.name) == ("users/ada", "carts/me")
 
 
+def test_a_cart_that_comes_with_its_price_need_not_be_priced_again(others: Others) -> None:
+    others.answer = Cart(name="carts/ada", items=[CartItem(book="books/x", quantity=2)], quote=QUOTE)
+    basket = others.remotes.carts.basket("carts/ada")
+    others.answer = QUOTE
+    assert basket.priced == others.remotes.prices.price(basket)
+
+
 def test_a_cart_of_somebody_else_is_not_found(others: Others) -> None:
     others.refuse(ErrorKind.NOT_FOUND, "CART_NOT_FOUND")
     with pytest.raises(CartNotFound) as refused:
@@ -130,31 +162,8 @@ def test_no_answer_means_try_again(others: Others, kind: ErrorKind) -> None:
 
 
 def test_only_coupons_whose_promotion_applied_are_redeemed(others: Others) -> None:
-    quote = Quote(
-        lines=[
-            QuoteLine(
-                book="books/x",
-                title="X",
-                digital=True,
-                quantity=2,
-                unit_price=euros(500),
-                unit_discounts=[UnitDiscount(quantity=2, discount=euros(50))],
-            )
-        ],
-        promotions=[
-            PromotionOutcome(promotion="promotions/a", applied=True),
-            PromotionOutcome(promotion="promotions/b", applied=False),
-        ],
-        coupons=[
-            CouponOutcome(coupon="A", state=CouponOutcome.STATE_ACCEPTED, promotion="promotions/a"),
-            CouponOutcome(coupon="B", state=CouponOutcome.STATE_ACCEPTED, promotion="promotions/b"),
-            CouponOutcome(coupon="C", state=CouponOutcome.STATE_UNKNOWN),
-        ],
-        shipping_total=euros(390),
-        tax_total=euros(0),
-        total=euros(1290),
-        missing_books=["books/gone"],
-    )
+    quote = Quote()
+    quote.CopyFrom(QUOTE)
     others.answer = quote
     basket = Basket(cart="carts/x", books=(("books/x", 2), ("books/gone", 1)), coupons=("ABC", "BCD"))
     priced = others.remotes.prices.price(basket)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -19,8 +20,9 @@ from bookstore.orders.v1.orders_requests_pb2 import (
 from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 
 from services.chassis.testing import Served, refused
-from tests.integration.test_orders.fakes import Shop, euros
+from tests.integration.test_orders.fakes import Shop
 from tests.integration.test_orders.stand import ADDRESS, BUYER, CART, TOTAL, published, wish
+from tests.money import euros
 
 Code = grpc.StatusCode
 
@@ -40,6 +42,15 @@ def test_an_order_is_placed(buyer: OrderServiceStub, served: Served, shop: Shop)
     assert shop.net_charge(order.name.removeprefix("orders/")) == TOTAL
     assert ("location", f"/v1/{order.name}") in list(call.initial_metadata())
     assert buyer.GetOrder(GetOrderRequest(name=order.name)) == order
+
+
+def test_a_price_that_came_with_the_cart_is_not_asked_for_again(buyer: OrderServiceStub, shop: Shop) -> None:
+    basket = shop.carts.baskets[CART]
+    shop.carts.baskets[CART] = replace(basket, priced=shop.prices.price(basket))
+    shop.prices.books.clear()
+    with refused(Code.FAILED_PRECONDITION, "PRICE_CHANGED"):
+        buyer.PlaceOrder(wish(TOTAL - 1))
+    assert buyer.PlaceOrder(wish(TOTAL)).state == Order.STATE_CONFIRMED
 
 
 def test_events_carry_ids_and_amounts_and_no_address(buyer: OrderServiceStub, served: Served, shop: Shop) -> None:
@@ -103,9 +114,40 @@ def test_a_request_id_belongs_to_its_user(buyer: OrderServiceStub, stranger: Ord
     assert mine.name != theirs.name
 
 
-def test_without_a_request_id_each_call_orders_again(buyer: OrderServiceStub) -> None:
+def test_without_a_request_id_a_cart_that_was_changed_is_ordered_again(buyer: OrderServiceStub) -> None:
     names = {buyer.PlaceOrder(wish(TOTAL, number=None)).name for _ in range(2)}
     assert len(names) == 2
+
+
+def test_pressing_twice_buys_once(buyer: OrderServiceStub, shop: Shop) -> None:
+    shop.carts.edited = False
+    order = buyer.PlaceOrder(wish(TOTAL, number=1))
+    for number in (2, None):
+        with refused(Code.FAILED_PRECONDITION, "CART_ORDERED") as refusal:
+            buyer.PlaceOrder(wish(TOTAL, number=number))
+        assert refusal.metadata == {"cart": CART, "order": order.name}
+    assert len(buyer.ListOrders(ListOrdersRequest()).orders) == 1
+
+
+def test_parallel_presses_buy_once(buyer: OrderServiceStub, shop: Shop) -> None:
+    shop.carts.edited = False
+
+    def press(number: int) -> str:
+        try:
+            return buyer.PlaceOrder(wish(TOTAL, number=number)).name
+        except grpc.RpcError:
+            return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        ordered = [name for name in pool.map(press, range(1, 9)) if name]
+    assert len(ordered) == 1
+    assert [order.name for order in buyer.ListOrders(ListOrdersRequest()).orders] == ordered
+
+
+def test_after_a_rejection_the_same_cart_can_be_ordered(buyer: OrderServiceStub, shop: Shop) -> None:
+    shop.carts.edited = False
+    assert buyer.PlaceOrder(wish(TOTAL, method="pm_declined", number=1)).state == Order.STATE_REJECTED
+    assert buyer.PlaceOrder(wish(TOTAL, number=2)).state == Order.STATE_CONFIRMED
 
 
 def test_parallel_repeats_make_one_order(buyer: OrderServiceStub, shop: Shop, served: Served) -> None:

@@ -137,6 +137,19 @@ def test_a_step_that_is_down_before_the_pivot_ends_in_a_rejection(machine: Machi
     assert_books_agree(machine)
 
 
+def test_a_checkout_goes_on_soon_after_a_service_that_was_down_is_back(machine: Machine) -> None:
+    machine.shop.faults.down.add("authorize")
+    machine.process.place(wish(TOTAL))
+    for _ in range(65):
+        machine.clock.advance(timedelta(seconds=1))
+        machine.process.work()
+    machine.shop.faults.down.clear()
+    machine.clock.advance(timedelta(seconds=4))
+    machine.process.work()
+    assert machine.process.place(wish(TOTAL)).state == Order.STATE_CONFIRMED
+    assert_books_agree(machine)
+
+
 def test_a_step_that_is_down_after_the_pivot_is_repeated_until_it_succeeds(machine: Machine) -> None:
     machine.shop.faults.down.add("capture")
     order = machine.process.place(wish(TOTAL))
@@ -176,6 +189,19 @@ def test_a_repeated_request_goes_on_with_an_order_that_is_due(machine: Machine) 
     assert machine.process.place(wish(TOTAL)).state == Order.STATE_PENDING
     machine.clock.advance(timedelta(seconds=1))
     assert machine.process.place(wish(TOTAL)).state == Order.STATE_CONFIRMED
+
+
+@pytest.mark.parametrize("left", [{}, {"books/dune": 1}])
+def test_a_repeat_that_meets_the_cart_after_its_order_answers_the_order(machine: Machine, left: dict[str, int]) -> None:
+    placed: list[Order] = []
+
+    def meanwhile() -> None:
+        placed.append(machine.process.place(wish(TOTAL)))
+        machine.shop.carts.put(CART, left)  # OrderConfirmed has taken the ordered copies out
+
+    machine.shop.carts.meanwhile = meanwhile
+    assert machine.process.place(wish(TOTAL)) == placed[0]
+    assert_books_agree(machine)
 
 
 @pytest.mark.parametrize("passed", [timedelta(seconds=9), OUT_OF_TIME])

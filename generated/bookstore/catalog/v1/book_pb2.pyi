@@ -106,7 +106,7 @@ class Book(message.Message):
     name: builtins.str
     """Resource name, `books/{book}`; the id is chosen by the caller of CreateBook or made by the server."""
     title: builtins.str
-    """Title as printed, 1 to 500 characters."""
+    """Title as printed, one line of 1 to 500 characters."""
     subtitle: builtins.str
     """Subtitle as printed, at most 500 characters. Empty: none."""
     isbn13: builtins.str
@@ -238,7 +238,7 @@ class Contributor(message.Message):
     DISPLAY_NAME_FIELD_NUMBER: builtins.int
     ROLE_FIELD_NUMBER: builtins.int
     display_name: builtins.str
-    """Name as printed, 1 to 200 characters."""
+    """Name as printed, one line of 1 to 200 characters."""
     role: Contributor.Role.ValueType
     """The part they had."""
     def __init__(

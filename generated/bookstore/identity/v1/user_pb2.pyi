@@ -66,7 +66,7 @@ class User(message.Message):
     name: builtins.str
     """Resource name, `users/{user}`; the id is made by the server. `users/me` stands for the caller."""
     display_name: builtins.str
-    """What to call the person, 1 to 100 characters."""
+    """What to call the person, one line of 1 to 100 characters."""
     email: builtins.str
     """Mail address, at most 254 characters; the sign-in name. Unique without regard to case."""
     password: builtins.str

@@ -58,6 +58,10 @@ class _OrdersErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Orde
     """Never an error, only a reject_reason: the provider does not know the payment method."""
     ORDERS_ERROR_REASON_CHECKOUT_TIMEOUT: _OrdersErrorReason.ValueType  # 17
     """Never an error, only a reject_reason: a step before the confirmation did not come through in the time allowed."""
+    ORDERS_ERROR_REASON_CART_ORDERED: _OrdersErrorReason.ValueType  # 18
+    """FAILED_PRECONDITION: another request has ordered the cart as it is; change the cart to order again. A rejected order
+    does not count. Metadata `cart`, `order`.
+    """
 
 class OrdersErrorReason(_OrdersErrorReason, metaclass=_OrdersErrorReasonEnumTypeWrapper):
     """Reason of an error raised by orders, or of a rejected order; google.rpc.ErrorInfo.reason and Order.reject_reason
@@ -100,3 +104,7 @@ ORDERS_ERROR_REASON_PAYMENT_METHOD_UNKNOWN: OrdersErrorReason.ValueType  # 16
 """Never an error, only a reject_reason: the provider does not know the payment method."""
 ORDERS_ERROR_REASON_CHECKOUT_TIMEOUT: OrdersErrorReason.ValueType  # 17
 """Never an error, only a reject_reason: a step before the confirmation did not come through in the time allowed."""
+ORDERS_ERROR_REASON_CART_ORDERED: OrdersErrorReason.ValueType  # 18
+"""FAILED_PRECONDITION: another request has ordered the cart as it is; change the cart to order again. A rejected order
+does not count. Metadata `cart`, `order`.
+"""

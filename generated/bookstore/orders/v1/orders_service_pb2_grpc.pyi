@@ -30,10 +30,11 @@ class OrderServiceStub:
     finished in the background; follow it with WatchOrder or GetOrder. Once an order exists, what goes wrong is not an
     error but REJECTED with a reject_reason.
 
-    Idempotent by request_id: a repeat answers the same order as it is now. Without one each call orders again.
+    Idempotent by request_id: a repeat answers the same order as it is now. Another request for the same cart, unchanged,
+    is refused while an order of it stands, so that nobody buys twice by pressing twice.
     Publishes OrderPlaced, then OrderConfirmed or OrderRejected.
-    Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, PRICE_CHANGED (metadata expected, current),
-    BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
+    Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, CART_ORDERED (metadata order),
+    PRICE_CHANGED (metadata expected, current), BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
     cart), SHIPPING_ADDRESS_REQUIRED. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the cart cannot be read or priced.
     """
     GetOrder: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.GetOrderRequest, order_pb2.Order]
@@ -105,10 +106,11 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         finished in the background; follow it with WatchOrder or GetOrder. Once an order exists, what goes wrong is not an
         error but REJECTED with a reject_reason.
 
-        Idempotent by request_id: a repeat answers the same order as it is now. Without one each call orders again.
+        Idempotent by request_id: a repeat answers the same order as it is now. Another request for the same cart, unchanged,
+        is refused while an order of it stands, so that nobody buys twice by pressing twice.
         Publishes OrderPlaced, then OrderConfirmed or OrderRejected.
-        Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, PRICE_CHANGED (metadata expected, current),
-        BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
+        Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, CART_ORDERED (metadata order),
+        PRICE_CHANGED (metadata expected, current), BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
         cart), SHIPPING_ADDRESS_REQUIRED. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the cart cannot be read or priced.
         """
 

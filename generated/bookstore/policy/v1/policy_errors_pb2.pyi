@@ -52,6 +52,8 @@ class _PlatformErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Pl
     """INVALID_ARGUMENT: amounts of different currencies were combined; metadata `expected` and `given`."""
     PLATFORM_ERROR_REASON_CURRENCY_UNKNOWN: _PlatformErrorReason.ValueType  # 14
     """INVALID_ARGUMENT: the currency is not one of those accepted, or the amount is finer than its smallest unit."""
+    PLATFORM_ERROR_REASON_REQUEST_MALFORMED: _PlatformErrorReason.ValueType  # 15
+    """INVALID_ARGUMENT: the request is no message of its type, or holds text that is not UTF-8."""
 
 class PlatformErrorReason(_PlatformErrorReason, metaclass=_PlatformErrorReasonEnumTypeWrapper):
     """Reason of an error raised by the platform; `google.rpc.ErrorInfo.reason` carries the name without its prefix, its
@@ -88,6 +90,8 @@ PLATFORM_ERROR_REASON_CURRENCY_MISMATCH: PlatformErrorReason.ValueType  # 13
 """INVALID_ARGUMENT: amounts of different currencies were combined; metadata `expected` and `given`."""
 PLATFORM_ERROR_REASON_CURRENCY_UNKNOWN: PlatformErrorReason.ValueType  # 14
 """INVALID_ARGUMENT: the currency is not one of those accepted, or the amount is finer than its smallest unit."""
+PLATFORM_ERROR_REASON_REQUEST_MALFORMED: PlatformErrorReason.ValueType  # 15
+"""INVALID_ARGUMENT: the request is no message of its type, or holds text that is not UTF-8."""
 
 class _EdgeErrorReason:
     ValueType = typing.NewType("ValueType", builtins.int)

@@ -80,7 +80,7 @@ class Promotion(message.Message):
     name: builtins.str
     """Resource name, `promotions/{promotion}`; the id is chosen by the caller of CreatePromotion or made by the server."""
     title: builtins.str
-    """Title for buyers, 1 to 200 characters."""
+    """Title for buyers, one line of 1 to 200 characters."""
     description: builtins.str
     """Text for buyers, at most 2,000 characters."""
     state: Promotion.State.ValueType

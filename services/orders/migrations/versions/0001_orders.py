@@ -30,6 +30,7 @@ def _create_orders() -> None:
         sa.Column("request_id", _BY_CODE_POINT),
         sa.Column("fingerprint", sa.Text, nullable=False),
         sa.Column("cart", sa.Text, nullable=False),
+        sa.Column("cart_etag", sa.Text),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("reject_reason", sa.Text, nullable=False),
         sa.Column("lines", sa.JSON, nullable=False),
@@ -56,6 +57,10 @@ def _create_orders() -> None:
     )
     op.create_index("orders_user", "orders", ["user_name", "create_time", "id"])
     op.create_index("orders_create_time", "orders", ["create_time", "id"])
+    stands = sa.text("state != 'REJECTED'")
+    op.create_index(
+        "orders_cart", "orders", ["cart", "cart_etag"], unique=True, sqlite_where=stands, postgresql_where=stands
+    )
     unfinished = sa.text("due IS NOT NULL")
     op.create_index("orders_due", "orders", ["due"], sqlite_where=unfinished, postgresql_where=unfinished)
 

@@ -26,7 +26,7 @@ class Wanted:
     show_deleted: bool = False
 
 
-class Browsing:
+class Reading:
     """Reads books; each method is one statement."""
 
     def __init__(self, database: Database) -> None:

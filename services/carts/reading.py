@@ -12,7 +12,7 @@ from services.chassis.database import Database
 from services.chassis.kernel import Caller, Clock
 
 
-class Viewing:
+class Reading:
     """Reads carts: one statement and one call to promotions each."""
 
     def __init__(self, database: Database, *, clock: Clock, prices: Prices) -> None:
