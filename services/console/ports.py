@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import random
 import socket
+from collections.abc import Collection
 from typing import Final
 
 from services.console.errors import Refused
@@ -54,10 +55,10 @@ def is_ours(host: str) -> bool:
     return is_free(0, host=host)
 
 
-def free_ports(count: int, *, draw: random.Random | None = None) -> list[int]:
+def free_ports(count: int, *, avoid: Collection[int] = (), draw: random.Random | None = None) -> list[int]:
     """Distinct ports that are free now, drawn at random so that two stacks that start at once rarely meet.
 
-    Raises NoFreePort.
+    None is one of `avoid`: ports that something is about to take. Raises NoFreePort.
     """
     draw = draw or random.SystemRandom()
     found: list[int] = []
@@ -65,7 +66,7 @@ def free_ports(count: int, *, draw: random.Random | None = None) -> list[int]:
         if len(found) == count:
             return found
         port = draw.randint(_FIRST, _LAST)
-        if port not in found and is_free(port):
+        if port not in found and port not in avoid and is_free(port):
             found.append(port)
     if len(found) == count:
         return found

@@ -28,14 +28,14 @@ class HealthProbe:
 
     async def __call__(self) -> bool:
         """False while the service cannot be reached or says that it does not serve."""
+        if not await BannerProbe(address=self.address)():  # cheaper than a channel while nothing listens yet
+            return False
         credentials = grpc.ssl_channel_credentials(
             self.certificates.authority.read_bytes(),
             self.certificates.key(CONSOLE).read_bytes(),
             self.certificates.certificate(CONSOLE).read_bytes(),
         )
         options = (("grpc.ssl_target_name_override", self.service), ("grpc.use_local_subchannel_pool", 1))
-        if not await BannerProbe(address=self.address)():  # cheaper than a channel while nothing listens yet
-            return False
         async with grpc.aio.secure_channel(self.address, credentials, options) as channel:
             check = channel.unary_unary(
                 _CHECK,

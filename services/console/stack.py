@@ -41,9 +41,10 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
     services = service_names()
     folder.make()
     folder.certificates.ensure(certificate_names(services), now=datetime.now(UTC))
-    broker = None if settings.nats_url else Broker.on(free_ports(1)[0])
+    fixed = list(settings.fixed_ports.values())
+    broker = None if settings.nats_url else Broker.on(free_ports(1, avoid=fixed)[0])
     shared = shared_environment(settings, nats_url=broker.url if broker else settings.nats_url)
-    places = endpoints(services)
+    places = endpoints(services, avoid=[*fixed, broker.port] if broker else fixed)
     seed = seed and settings.environment == "development"  # the demo customers' passwords are no secret
     opening = ("seed",) if seed else ("seed", "--administrator-only")
     return Stack(

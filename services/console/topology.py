@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,9 +44,9 @@ class Endpoint:
         return f"{LOOPBACK}:{self.metrics_port}"
 
 
-def endpoints(services: tuple[str, ...]) -> tuple[Endpoint, ...]:
+def endpoints(services: tuple[str, ...], *, avoid: Collection[int] = ()) -> tuple[Endpoint, ...]:
     """Free ports for each service and a core in turn, since a worker is fastest on one core. Raises NoFreePort."""
-    ports = free_ports(2 * len(services))
+    ports = free_ports(2 * len(services), avoid=avoid)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return tuple(
         Endpoint(

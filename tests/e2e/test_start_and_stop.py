@@ -56,6 +56,24 @@ def test_a_bad_setting_is_named_with_the_remedy(bookstore: Bookstore, tmp_path: 
     assert "free port" in refused.stderr
 
 
+def test_the_first_start_says_where_passwords_and_mail_lie_and_how_to_stop(bookstore: Bookstore) -> None:
+    last = next(number for number, line in enumerate(bookstore.output) if line.startswith("bookstore is ready"))
+    password, customers, mail, stop, ready = bookstore.output[last - 4 : last + 1]
+    assert password == f"password of admin@bookstore.example: {bookstore.data_dir / 'admin-password'}"
+    assert customers.endswith(str(bookstore.data_dir / "demo-customers"))
+    assert mail == f"mail: {bookstore.data_dir / 'mail'}"
+    assert stop == f"stop: Ctrl-C, or kill -INT {bookstore.pid}"
+    assert "Envoy's admin page" in ready
+    assert sum(line.startswith("bookstore is ready") for line in bookstore.output) == 1
+
+
+def test_a_service_that_would_refuse_its_setting_is_not_even_started(tmp_path: Path) -> None:
+    refused = Bookstore(tmp_path / "other", BOOKSTORE_THREADS="0").command("up")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("BOOKSTORE_THREADS='0': ")
+    assert not (tmp_path / "other" / "run").exists()
+
+
 def test_secrets_of_the_first_start_are_for_the_owner_only(bookstore: Bookstore) -> None:
     password = bookstore.data_dir / "admin-password"
     assert password.stat().st_mode & 0o777 == 0o600

@@ -220,6 +220,7 @@ def test_free_ports_pass_over_those_in_use() -> None:
     first = free_ports(1, draw=random.Random(7))[0]
     with socket.create_server(("127.0.0.1", first)):
         assert free_ports(1, draw=random.Random(7)) != [first]
+    assert free_ports(1, avoid=[first], draw=random.Random(7)) != [first]
 
 
 def test_one_stack_per_data_folder(tmp_path: Path) -> None:
