@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 from opentelemetry import metrics, trace
-from pydantic import ValidationError
 
 from services.chassis import migrations, telemetry
 from services.chassis.broker import Broker, NatsBroker
@@ -24,7 +23,7 @@ from services.chassis.kernel import SystemClock, SystemIds
 from services.chassis.outbox import Relay
 from services.chassis.server import AddressTaken, Server
 from services.chassis.service import Build, Runtime, Service
-from services.chassis.settings import ChassisSettings, Environment
+from services.chassis.settings import ChassisSettings, Environment, Misconfigured, read_settings
 from services.chassis.worker import Worker
 
 _log = structlog.get_logger("process")
@@ -34,34 +33,14 @@ _RELAY_EVERY: Final = timedelta(seconds=1)
 _PURGE_EVERY: Final = timedelta(minutes=10)
 
 
-class Misconfigured(Exception):
-    """The process cannot start as it is set up; the message says what is wrong and what to do."""
-
-
-def read_settings(kind: type[ChassisSettings] = ChassisSettings) -> ChassisSettings:
-    """The settings from the environment. Raises Misconfigured naming each bad variable."""
-    try:
-        return kind()
-    except ValidationError as error:
-        raise Misconfigured(explain(error)) from None
-
-
-def explain(error: ValidationError, prefix: str = "BOOKSTORE_") -> str:
-    """One line per bad setting: the variable and what it must be."""
-    return "; ".join(f"{prefix}{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors())
-
-
 def serve(name: str, build: Build) -> int:
     """Runs the service until SIGTERM or SIGINT; answers the exit code. What prevents the start is said in one line."""
     try:
-        settings = read_settings()
+        settings = read_settings(ChassisSettings)
         stop_telemetry = telemetry.configure(settings, name, instance=f"{name}-{os.getpid()}")
         return _serve(name, build, settings, stop_telemetry)
     except (Misconfigured, CredentialsMissing, AddressTaken, StorageUnavailable, migrations.SchemaOutdated) as error:
         print(f"{name} cannot start: {error}", file=sys.stderr)  # noqa: T201  # for whoever started it
-        return 1
-    except ValidationError as error:
-        print(f"{name} cannot start: {explain(error)}", file=sys.stderr)  # noqa: T201
         return 1
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
-from pydantic_settings import BaseSettings
 
 from services.chassis.broker import Broker
 from services.chassis.channel import open_channel
@@ -18,10 +17,8 @@ from services.chassis.idempotency import Answers
 from services.chassis.inbox import Subscription
 from services.chassis.kernel import Clock, Ids
 from services.chassis.outbox import Outbox
-from services.chassis.settings import ChassisSettings
+from services.chassis.settings import ChassisSettings, SettingsT, read_settings
 from services.chassis.worker import Worker
-
-SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +95,8 @@ class Runtime:
         return Answers(self.database, self.clock)
 
     def settings(self, kind: type[SettingsT]) -> SettingsT:
-        """The service's own settings, read from the environment."""
-        return kind()
+        """The service's own settings, read from the environment. Raises Misconfigured."""
+        return read_settings(kind)
 
     def channel(self, service: str) -> grpc.Channel:
         """The channel to another service; one per process and target."""

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+
+class Misconfigured(Exception):
+    """The process cannot start as it is set up; the message says what is wrong and what to do."""
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def read_settings(kind: type[SettingsT]) -> SettingsT:
+    """Settings from the environment. Raises Misconfigured naming each bad variable."""
+    prefix = kind.model_config.get("env_prefix", "")
+    try:
+        return kind()
+    except ValidationError as error:
+        bad = [(f"{prefix}{'_'.join(str(part) for part in e['loc'])}".upper(), e["msg"]) for e in error.errors()]
+        raise Misconfigured("; ".join(f"{variable}: {problem}" for variable, problem in bad)) from None
+    except SettingsError as error:  # a value that should be JSON, such as BOOKSTORE_TARGETS
+        raise Misconfigured(f"{error}; give valid JSON") from None
 
 
 class Environment(StrEnum):
