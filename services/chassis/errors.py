@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Final, cast
 
@@ -19,6 +20,7 @@ CODES: Final[dict[ErrorKind, grpc.StatusCode]] = {kind: grpc.StatusCode[kind.nam
 """The gRPC code of each kind; total, since every kind is named like its code."""
 
 _KINDS: Final = {code: kind for kind, code in CODES.items()}
+_RESOURCE_NAME: Final = re.compile(r"([a-z]+/[A-Za-z0-9_-]+)+")
 _REASON_PREFIX: Final = "PLATFORM_ERROR_REASON_"
 _PLATFORM_REASONS: Final = frozenset(name.removeprefix(_REASON_PREFIX) for name in PlatformErrorReason.keys())  # noqa: SIM118  # not a dict
 _RETRY_DELAY: Final = {
@@ -100,7 +102,7 @@ def status_of(error: ServiceError, context: str) -> Status:
             )
         )
     if error.kind is ErrorKind.FAILED_PRECONDITION:
-        subject = next(iter(error.metadata.values()), "")
+        subject = next((value for value in error.metadata.values() if _RESOURCE_NAME.fullmatch(value)), "")
         violation = error_details_pb2.PreconditionFailure.Violation(
             type=error.reason, subject=subject, description=error.message
         )

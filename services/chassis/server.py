@@ -60,6 +60,14 @@ class _Registrations:
         self.handlers[service] = handlers
 
 
+def handlers_of(service: Service) -> dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
+    """The handlers a service registers, by the full name of the gRPC service and the name of the method."""
+    registrations = _Registrations()
+    for servicer in service.servicers:
+        servicer.register(servicer.implementation, registrations)
+    return registrations.handlers
+
+
 def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
     """Streams hold a thread as long as they last: at most so many at once, so that unary calls keep theirs."""
 
@@ -123,15 +131,13 @@ class Server:
 
     def _register(self, service: Service, inside: Inside) -> tuple[str, ...]:
         slots = threading.BoundedSemaphore(max(1, self._settings.threads // 4))
-        registrations = _Registrations()
-        for servicer in service.servicers:
-            servicer.register(servicer.implementation, registrations)
-        for name, handlers in registrations.handlers.items():
+        registered = handlers_of(service)
+        for name, handlers in registered.items():
             methods = methods_of(name)
             rebuilt = {key: _rebuilt(handler, methods[key], inside, slots) for key, handler in handlers.items()}
             self._grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, rebuilt),))
             self._grpc.add_registered_method_handlers(name, rebuilt)
-        return tuple(registrations.handlers)
+        return tuple(registered)
 
     def _listen(self, credentials: Credentials | None) -> int:
         address = self._settings.listen

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
@@ -68,7 +68,8 @@ class ChassisSettings(BaseSettings):
     nats_url: SecretStr = SecretStr("")
     otlp_endpoint: str = ""
     """OTLP/HTTP endpoint for traces, such as http://127.0.0.1:4318."""
-    traces: TraceExport = TraceExport.FILE
+    traces: TraceExport | None = None
+    """Where spans go; when not said, to the OTLP endpoint if there is one, else to files."""
     trace_sample: float = Field(default=1.0, ge=0, le=1)
     """Share of traces recorded, 0 to 1, decided where a trace begins."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
@@ -79,10 +80,22 @@ class ChassisSettings(BaseSettings):
     drain_seconds: float = Field(default=5.0, ge=0, le=60)
     """How long calls in flight may take to finish after SIGTERM."""
 
+    @field_validator("traces")
+    @classmethod
+    def _has_somewhere_to_send(cls, value: TraceExport | None, given: ValidationInfo) -> TraceExport | None:
+        if value is TraceExport.OTLP and not given.data.get("otlp_endpoint"):
+            raise ValueError("otlp needs BOOKSTORE_OTLP_ENDPOINT, such as http://127.0.0.1:4318")
+        return value
+
+    @property
+    def trace_export(self) -> TraceExport:
+        """Where spans go."""
+        return self.traces or (TraceExport.OTLP if self.otlp_endpoint else TraceExport.FILE)
+
     @property
     def traced(self) -> bool:
         """Whether spans are recorded at all."""
-        return self.traces is not TraceExport.OFF or bool(self.otlp_endpoint)
+        return self.trace_export is not TraceExport.OFF
 
     def database_url_for(self, service: str) -> str:
         """The SQLAlchemy URL of one service's database."""

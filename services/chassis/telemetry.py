@@ -56,7 +56,7 @@ def configure_logs(process: str, level: str) -> None:
 
 
 def _exporter(settings: ChassisSettings, process: str) -> SpanExporter | None:
-    export = TraceExport.OTLP if settings.otlp_endpoint else settings.traces
+    export = settings.trace_export
     if export is TraceExport.OTLP:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # slow to import
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from services.codegen.contract import Access, Contract, Method, Route
+from services.codegen.contract import Access, Contract, Idempotency, Method, Route
 from services.codegen.http_template import Template
 
 JWT_PROVIDER = "bookstore"
@@ -34,11 +34,16 @@ _HEAD_START = timedelta(milliseconds=50)
 _LARGEST_ANSWER = 16 * 1024 * 1024
 
 _OPTIONAL = "optional"
+_SOUND_IF_SENT = "sound-if-sent"
 _REQUIRED = "required"
 _JWT_REQUIREMENTS = {
     # An invalid token counts as none: the service then sees an anonymous caller.
     _OPTIONAL: {
         "requires_any": {"requirements": [{"provider_name": JWT_PROVIDER}, {"allow_missing_or_failed": {}}]},
+    },
+    # Who sends a token means to act as somebody: a change must not be made for an anonymous caller instead.
+    _SOUND_IF_SENT: {
+        "requires_any": {"requirements": [{"provider_name": JWT_PROVIDER}, {"allow_missing": {}}]},
     },
     _REQUIRED: {"provider_name": JWT_PROVIDER},
 }
@@ -86,7 +91,7 @@ def jwt_requirement(method: Method) -> str | None:
     well_known = any(route.template.segments[0] == ".well-known" for route in method.routes)
     if policy.access is Access.PUBLIC and (policy.rate_class == "CREDENTIALS" or well_known):
         return None
-    return _OPTIONAL
+    return _OPTIONAL if method.idempotency is Idempotency.NO_SIDE_EFFECTS else _SOUND_IF_SENT
 
 
 def _http_route(route: Route, method: Method) -> dict[str, Any]:

@@ -17,11 +17,12 @@ class BinaryMissing(Refused):
 def envoy() -> Path:
     """Envoy itself, not the Python script in front of it. Raises BinaryMissing."""
     package = importlib.util.find_spec("envoy")
-    if package is not None and package.origin is not None:
-        binary = Path(package.origin).parent / "_bin" / "envoy"
-        if binary.exists():
-            return binary
-    return _installed("envoy")
+    if package is None or package.origin is None:
+        return _on_path("envoy")
+    binary = Path(package.origin).parent / "_bin" / "envoy"
+    if not binary.exists():
+        raise BinaryMissing(f"{binary} is missing; remove the virtual environment and run `make setup`")
+    return binary
 
 
 def nats_server() -> Path:
@@ -33,6 +34,10 @@ def _installed(name: str) -> Path:
     beside_python = Path(sysconfig.get_path("scripts")) / name
     if beside_python.exists():
         return beside_python
+    return _on_path(name)
+
+
+def _on_path(name: str) -> Path:
     found = shutil.which(name)
     if found is None:
         raise BinaryMissing(f"{name} is not installed; `make setup` installs it into the virtual environment")

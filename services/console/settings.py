@@ -37,6 +37,8 @@ class ConsoleSettings(BaseSettings):
     """Broker to use instead of the embedded one."""
     otlp_endpoint: str = ""
     """OTLP/HTTP endpoint for traces."""
+    traces: str = ""
+    """Where spans go; the services check it, the edge needs to know whether to send its own."""
     smtp_url: str = ""
     """Mail server; empty means a Maildir in the data folder."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
@@ -59,6 +61,11 @@ class ConsoleSettings(BaseSettings):
         if value and not (urlsplit(value).scheme and urlsplit(value).hostname):
             raise ValueError("is not a URL")
         return value
+
+    @property
+    def trace_collector(self) -> str:
+        """The OTLP endpoint the edge sends its spans to; empty when it keeps none."""
+        return self.otlp_endpoint if self.traces in ("", "otlp") else ""
 
     @property
     def fixed_ports(self) -> dict[str, int]:

@@ -118,7 +118,7 @@ def _edge(settings: ConsoleSettings, places: tuple[Endpoint, ...], environment: 
             upstreams={place.service: [place.address] for place in places},
             certificates=folder.certificates,
             access_log=folder.access_log,
-            otlp_endpoint=settings.otlp_endpoint,
+            otlp_endpoint=settings.trace_collector,
         )
     )
     replace_file(folder.edge_configuration, bootstrap.encode(), mode=0o600)

@@ -77,8 +77,6 @@ def shared_environment(settings: ConsoleSettings, *, nats_url: str) -> dict[str,
         "BOOKSTORE_NATS_URL": nats_url,
     }
     environment.setdefault("BOOKSTORE_DRAIN_SECONDS", str(_DRAIN_SECONDS))
-    if settings.otlp_endpoint:
-        environment.setdefault("BOOKSTORE_TRACES", "otlp")
     return environment
 
 

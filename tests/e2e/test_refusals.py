@@ -185,6 +185,18 @@ def test_tokens_that_are_missing_forged_or_broken_are_refused(bookstore: Booksto
         assert Client(bookstore.http, token).send("GET", "/v1/books?pageSize=1").status == 200
 
 
+def test_an_expired_token_is_refused_where_something_would_change(bookstore: Bookstore) -> None:
+    (key_file,) = (bookstore.data_dir / "keys").glob("*.pem")
+    key = ECKey.import_key(key_file.read_text())
+    claims = {"iss": "https://bookstore.example", "aud": "bookstore", "sub": "users/x", "roles": ["customer"]}
+    long_ago = {**claims, "iat": 1_700_000_000, "exp": 1_700_000_600}
+    expired = Client(bookstore.http, jwt.encode({"alg": "ES256"}, long_ago, key))
+    for method, path in (("POST", "/v1/carts"), ("POST", "/v1/carts/me:clear"), ("GET", "/v1/orders")):
+        answer = expired.send(method, path, {} if method == "POST" else None)
+        assert (answer.status, answer.reason) == (401, "TOKEN_REQUIRED"), answer
+    assert expired.send("GET", "/v1/books?pageSize=1").status == 200
+
+
 def test_clients_cannot_bring_claims_of_their_own(bookstore: Bookstore) -> None:
     claims = "eyJzdWIiOiJ1c2Vycy94Iiwicm9sZXMiOlsiYWRtaW4iXX0"
     answer = Client(bookstore.http).send(

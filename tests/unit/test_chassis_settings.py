@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.carts.settings import CartsSettings
-from services.chassis.settings import ChassisSettings, Misconfigured, read_settings
+from services.chassis.settings import ChassisSettings, Misconfigured, TraceExport, read_settings
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,29 @@ def test_a_bad_value_names_its_variable(
     monkeypatch.setenv(variable, value)
     with pytest.raises(Misconfigured, match=f"{variable}: "):
         read_settings(kind)
+
+
+@pytest.mark.parametrize(
+    ("traces", "endpoint", "export"),
+    [
+        (None, "", TraceExport.FILE),
+        (None, "http://127.0.0.1:4318", TraceExport.OTLP),
+        ("off", "http://127.0.0.1:4318", TraceExport.OFF),
+        ("otlp", "http://127.0.0.1:4318", TraceExport.OTLP),
+    ],
+)
+def test_an_endpoint_is_only_the_default_place_for_traces(
+    traces: str | None, endpoint: str, export: TraceExport
+) -> None:
+    settings = ChassisSettings(otlp_endpoint=endpoint, traces=TraceExport(traces) if traces else None)
+    assert settings.trace_export is export
+    assert settings.traced is (export is not TraceExport.OFF)
+
+
+def test_otlp_without_an_endpoint_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKSTORE_TRACES", "otlp")
+    with pytest.raises(Misconfigured, match=r"BOOKSTORE_TRACES: .*BOOKSTORE_OTLP_ENDPOINT"):
+        read_settings(ChassisSettings)
 
 
 def test_a_value_that_is_no_json_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

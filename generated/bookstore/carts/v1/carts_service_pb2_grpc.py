@@ -99,6 +99,7 @@ class CartServiceServicer:
         """Makes a cart for a guest and answers it; keep its name, it is the key. A signed-in caller gets their own cart.
 
         Idempotent by request_id.
+        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,6 +26,7 @@ class CartServiceStub:
     """Makes a cart for a guest and answers it; keep its name, it is the key. A signed-in caller gets their own cart.
 
     Idempotent by request_id.
+    Errors: none of its own.
     """
     GetCart: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.GetCartRequest, cart_pb2.Cart]
     """Answers a cart, priced now. When prices cannot be had the quote is left out; it does not fail for that.
@@ -97,6 +98,7 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Makes a cart for a guest and answers it; keep its name, it is the key. A signed-in caller gets their own cart.
 
         Idempotent by request_id.
+        Errors: none of its own.
         """
 
     @abc_1.abstractmethod

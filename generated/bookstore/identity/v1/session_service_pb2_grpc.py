@@ -94,6 +94,7 @@ class SessionServiceServicer:
         """Signs out: ends every refresh token that came from the same sign-in. Access tokens run out by themselves.
 
         Idempotent: an unknown, foreign or ended token is answered like a known one and changes nothing.
+        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,6 +104,7 @@ class SessionServiceServicer:
         """Answers the public keys that access tokens are signed with, as a JSON Web Key Set (RFC 7517, application/json).
 
         A new key stands here before it signs. Reads only.
+        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,11 +40,13 @@ class SessionServiceStub:
     """Signs out: ends every refresh token that came from the same sign-in. Access tokens run out by themselves.
 
     Idempotent: an unknown, foreign or ended token is answered like a known one and changes nothing.
+    Errors: none of its own.
     """
     GetJwks: grpc.UnaryUnaryMultiCallable[session_service_pb2.GetJwksRequest, httpbody_pb2.HttpBody]
     """Answers the public keys that access tokens are signed with, as a JSON Web Key Set (RFC 7517, application/json).
 
     A new key stands here before it signs. Reads only.
+    Errors: none of its own.
     """
 
 class SessionServiceServicer(metaclass=abc_1.ABCMeta):
@@ -88,6 +90,7 @@ class SessionServiceServicer(metaclass=abc_1.ABCMeta):
         """Signs out: ends every refresh token that came from the same sign-in. Access tokens run out by themselves.
 
         Idempotent: an unknown, foreign or ended token is answered like a known one and changes nothing.
+        Errors: none of its own.
         """
 
     @abc_1.abstractmethod
@@ -99,6 +102,7 @@ class SessionServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the public keys that access tokens are signed with, as a JSON Web Key Set (RFC 7517, application/json).
 
         A new key stands here before it signs. Reads only.
+        Errors: none of its own.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: grpc.Server) -> None: ...

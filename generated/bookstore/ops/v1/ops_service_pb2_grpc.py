@@ -55,6 +55,7 @@ class StatusServiceServicer:
         """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
 
         Reads only; all services are asked at once, the answer can be a second old.
+        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

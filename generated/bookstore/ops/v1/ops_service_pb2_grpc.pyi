@@ -24,6 +24,7 @@ class StatusServiceStub:
     """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
 
     Reads only; all services are asked at once, the answer can be a second old.
+    Errors: none of its own.
     """
 
 class StatusServiceServicer(metaclass=abc_1.ABCMeta):
@@ -41,6 +42,7 @@ class StatusServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
 
         Reads only; all services are asked at once, the answer can be a second old.
+        Errors: none of its own.
         """
 
 def add_StatusServiceServicer_to_server(servicer: StatusServiceServicer, server: grpc.Server) -> None: ...

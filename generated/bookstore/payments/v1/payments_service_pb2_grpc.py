@@ -107,6 +107,7 @@ class PaymentServiceServicer:
         """Answers the balance of every account of the ledger.
 
         Reads only.
+        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,6 +37,7 @@ class PaymentServiceStub:
     """Answers the balance of every account of the ledger.
 
     Reads only.
+    Errors: none of its own.
     """
     AuthorizePayment: grpc.UnaryUnaryMultiCallable[payments_service_pb2.AuthorizePaymentRequest, payment_pb2.Payment]
     """Asks the provider to hold an amount for an order. A refusal is no error: the payment is DECLINED and says why.
@@ -110,6 +111,7 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the balance of every account of the ledger.
 
         Reads only.
+        Errors: none of its own.
         """
 
     @abc_1.abstractmethod

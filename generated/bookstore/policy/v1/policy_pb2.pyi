@@ -35,7 +35,9 @@ class _AccessEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Access.ValueTyp
     ACCESS_UNSPECIFIED: _Access.ValueType  # 0
     """Not allowed: the build refuses it."""
     ACCESS_PUBLIC: _Access.ValueType  # 1
-    """Anyone. A valid token, when sent, still tells the service who calls; an invalid one counts as none."""
+    """Anyone. A valid token, when sent, still tells the service who calls. An invalid one counts as none where nothing
+    changes and is refused where something would, except by calls that try a secret of their own.
+    """
     ACCESS_HOLDER: _Access.ValueType  # 2
     """Anyone who knows the unguessable name of a guest's resource; a resource that has an owner needs the owner's token.
     The service compares the owner.
@@ -57,7 +59,9 @@ class Access(_Access, metaclass=_AccessEnumTypeWrapper):
 ACCESS_UNSPECIFIED: Access.ValueType  # 0
 """Not allowed: the build refuses it."""
 ACCESS_PUBLIC: Access.ValueType  # 1
-"""Anyone. A valid token, when sent, still tells the service who calls; an invalid one counts as none."""
+"""Anyone. A valid token, when sent, still tells the service who calls. An invalid one counts as none where nothing
+changes and is refused where something would, except by calls that try a secret of their own.
+"""
 ACCESS_HOLDER: Access.ValueType  # 2
 """Anyone who knows the unguessable name of a guest's resource; a resource that has an owner needs the owner's token.
 The service compares the owner.

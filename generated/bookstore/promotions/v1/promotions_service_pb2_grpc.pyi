@@ -60,7 +60,7 @@ class PromotionServiceStub:
     from the catalog. An empty basket costs zero in the shop's currency. A coupon that is no good is no error; its
     outcome says so.
 
-    Changes nothing and promises nothing: PlaceOrder prices again and compares.
+    Reads only, and promises nothing: PlaceOrder prices again and compares.
     Errors: NOT_FOUND BOOK_NOT_FOUND (metadata book; not with allow_missing). FAILED_PRECONDITION CURRENCY_MISMATCH
     when the books are priced in more than one currency (metadata book, currency, other).
     """
@@ -157,7 +157,7 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         from the catalog. An empty basket costs zero in the shop's currency. A coupon that is no good is no error; its
         outcome says so.
 
-        Changes nothing and promises nothing: PlaceOrder prices again and compares.
+        Reads only, and promises nothing: PlaceOrder prices again and compares.
         Errors: NOT_FOUND BOOK_NOT_FOUND (metadata book; not with allow_missing). FAILED_PRECONDITION CURRENCY_MISMATCH
         when the books are priced in more than one currency (metadata book, currency, other).
         """
