@@ -35,7 +35,6 @@ class Method:
     response: Descriptor
     request_streaming: bool
     response_streaming: bool
-    repeatable: bool
     keyed: bool
     creates: bool
 
@@ -66,7 +65,6 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         response=descriptor.output_type,
         request_streaming=descriptor.client_streaming,
         response_streaming=descriptor.server_streaming,
-        repeatable=idempotent or options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS,
         keyed=idempotent and "request_id" in descriptor.input_type.fields_by_name,
         creates=bool(route) and ":" not in route and "name" in response_fields,
     )

@@ -7,7 +7,7 @@ import time
 from typing import Protocol
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
-_TIME_BITS, _RANDOM_BITS, _CHARACTER_BITS = 48, 80, 5
+_RANDOM_BITS, _CHARACTER_BITS = 80, 5
 _LENGTH = 26
 
 

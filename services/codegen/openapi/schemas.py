@@ -26,7 +26,6 @@ class Side(Enum):
 
 _RULES = "buf.validate.field"
 _BEHAVIOR = "google.api.field_behavior"
-_RESOURCE = "google.api.resource"
 # The name of a resource is given by its path or made by the server; an update with another one in its body is refused.
 _NEVER = {Side.REQUEST: frozenset({"OUTPUT_ONLY", "IDENTIFIER"}), Side.ANSWER: frozenset({"INPUT_ONLY"})}
 _INT32: Schema = {"type": "integer", "format": "int32"}
