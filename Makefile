@@ -15,6 +15,8 @@ CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m service
 BASE ?= HEAD
 # How many tests run side by side.
 JOBS ?= 2
+# The results of both halves of `make test`.
+REPORTS := build/test-services.xml build/test-shop.xml
 # More arguments for pytest, such as ARGS="-k checkout".
 ARGS ?=
 
@@ -97,15 +99,18 @@ imports: setup-dev
 	@PYTHONPATH=.:generated $(BIN)/lint-imports --no-logo
 
 .PHONY: test
-test: test-services test-shop ## Run all tests; JOBS=1 runs them one by one.
+test: setup-dev ## Run all tests, the second half even when the first fails; JOBS=1 runs them one by one.
+	@rm -f $(REPORTS); failed=0; \
+	for half in test-services test-shop; do $(MAKE) $$half || failed=1; done; \
+	$(PYTHON) tests/summary.py $(REPORTS); exit $$failed
 
 .PHONY: test-services
 test-services: setup-dev ## Run the tests that need no running shop; ARGS="-k word" selects.
-	@$(BIN)/pytest --numprocesses $(JOBS) --ignore tests/e2e $(ARGS)
+	@$(BIN)/pytest --numprocesses $(JOBS) --ignore tests/e2e --junitxml build/$@.xml $(ARGS)
 
 .PHONY: test-shop
 test-shop: setup-dev ## Run the tests against the whole running shop; ARGS="-k word" selects.
-	@$(BIN)/pytest tests/e2e $(ARGS)
+	@$(BIN)/pytest tests/e2e --junitxml build/$@.xml $(ARGS)
 
 ## Keep --------------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from services.chassis.kernel.clock import monotonic
+from tests.limits import HANG_SECONDS
 
 Json = dict[str, Any]
 ADDRESS: Final = {
@@ -64,7 +65,7 @@ class Client:
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # loopback
+            with urllib.request.urlopen(request, timeout=HANG_SECONDS) as response:  # loopback
                 return _answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -72,15 +73,29 @@ class Client:
 
     def get(self, path: str) -> Any:
         """Reads; anything but 200 fails the test."""
-        answer = self.send("GET", path)
+        answer = self._patiently("GET", path)
         assert answer.status == 200, answer
         return answer.body
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """Acts; anything but success fails the test."""
-        answer = self.send("POST", path, {} if body is None else body, **headers)
+        if not (isinstance(body, dict) and "requestId" in body):
+            headers = {"Idempotency_Key": str(uuid4()), **headers}
+        answer = self._patiently("POST", path, {} if body is None else body, **headers)
         assert answer.status in (200, 201), answer
         return answer.body
+
+    def _patiently(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Repeats the same request while a process is away or a deadline of the contract passes, as careful clients do:
+        on a busy machine both happen.
+        """
+
+        def attempt() -> Answer | None:
+            answer = self.send(method, path, body, **headers)
+            return None if answer.status in (503, 504) else answer
+
+        answer: Answer = eventually(attempt)
+        return answer
 
 
 def _answer(status: int, headers: Any, raw: bytes) -> Answer:
@@ -129,7 +144,7 @@ def order_for(cart: Json, method: str = "pm_ok") -> Json:
     }
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 15) -> Any:
+def eventually(holds: Callable[[], Any], seconds: float = HANG_SECONDS) -> Any:
     """Asks until the answer is true and returns it; fails when the time is over."""
     deadline = monotonic() + seconds
     while not (answer := holds()):
@@ -145,5 +160,5 @@ def settled(client: Client, order: str) -> Json:
         found: Json = client.get(f"/v1/{order}")
         return found if found["state"] != "STATE_PENDING" else None
 
-    answer: Json = eventually(ended, 30)
+    answer: Json = eventually(ended)
     return answer

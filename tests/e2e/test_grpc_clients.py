@@ -29,6 +29,7 @@ from services.chassis.testing import refused
 from tests.e2e.conftest import MakeBook
 from tests.e2e.shop import PASSWORD
 from tests.e2e.stack import ROOT, Bookstore
+from tests.limits import HANG_SECONDS
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -93,7 +94,9 @@ def test_a_slow_payment_answers_pending_and_is_finished_in_the_background(
         metadata=metadata,
     )
     assert order.state == Order.STATE_PENDING
-    watched = orders.WatchOrder(orders_requests_pb2.WatchOrderRequest(name=order.name), metadata=metadata, timeout=60)
+    watched = orders.WatchOrder(
+        orders_requests_pb2.WatchOrderRequest(name=order.name), metadata=metadata, timeout=HANG_SECONDS
+    )
     assert any(seen.order.state == Order.STATE_CONFIRMED for seen in watched)
 
 
@@ -128,7 +131,7 @@ def test_grpcurl_lists_books(bookstore: Bookstore) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG_SECONDS,
         check=True,
     )
     assert len(json.loads(answer.stdout)["books"]) == 2
@@ -141,7 +144,7 @@ def test_a_browser_speaks_grpc_web(bookstore: Bookstore) -> None:
         data=b"\0" + len(message).to_bytes(4, "big") + message,
         headers={"Content-Type": "application/grpc-web+proto", "X-Grpc-Web": "1"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:  # loopback
+    with urllib.request.urlopen(request, timeout=HANG_SECONDS) as response:  # loopback
         body = response.read()
     length = int.from_bytes(body[1:5], "big")
     assert len(catalog_service_pb2.ListBooksResponse.FromString(body[5 : 5 + length]).books) == 2

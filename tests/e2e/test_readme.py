@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stack import ROOT, Bookstore
+from tests.limits import HANG_SECONDS
 
 README = (ROOT / "README.md").read_text()
 PASTED = re.findall(r"<!-- executed by tests/e2e/test_readme.py -->\n```bash\n(.*?)```", README, re.DOTALL)
@@ -31,7 +32,7 @@ def test_a_purchase_can_be_pasted(bookstore: Bookstore, script: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert shell.returncode == 0, shell.stderr

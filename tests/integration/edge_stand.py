@@ -35,6 +35,7 @@ from services.console.folders import GENERATED
 from services.console.ports import free_ports
 from services.console.probes import EdgeProbe
 from services.console.tls import EDGE, CertificateFolder
+from tests.limits import HANG_SECONDS
 
 ISSUER = "https://bookstore.example"
 UNREACHABLE = "127.0.0.1:1"
@@ -88,7 +89,7 @@ class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
     def GetBook(self, request: catalog_service_pb2.GetBookRequest, context: Any) -> book_pb2.Book:
         self._note(context)
         if request.name == "books/slow":
-            self.release.wait(timeout=10)
+            self.release.wait(timeout=HANG_SECONDS)
         if request.name in BARE:
             context.abort(BARE[request.name], 'a "secret" of the runtime')
         if request.name == "books/none":
@@ -170,7 +171,7 @@ class Stand:
         """One request over HTTP/1.1. A body goes out as JSON unless the headers say otherwise."""
         sent = {"content-type": "application/json"} if body is not None else {}
         sent |= {"authorization": f"Bearer {token}"} if token else {}
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=HANG_SECONDS)
         try:
             connection.request(method, path, body=body, headers=sent | dict(headers or {}))
             response = connection.getresponse()
@@ -185,7 +186,7 @@ class Stand:
 
     def logged(self, request_id: str) -> dict[str, Any]:
         """The access log's line of a request; waits for Envoy to write it."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + HANG_SECONDS
         while time.monotonic() < deadline:
             for line in self.access_log.read_text().splitlines() if self.access_log.exists() else []:
                 entry: dict[str, Any] = json.loads(line)
@@ -260,7 +261,7 @@ def _envoy(
         )
     try:
         probe = EdgeProbe(admin=f"http://127.0.0.1:{stand.admin_port}")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HANG_SECONDS
         while not probe.asked():
             assert process.poll() is None, stand.log.read_text()
             assert time.monotonic() < deadline, stand.log.read_text()
@@ -268,4 +269,4 @@ def _envoy(
         yield
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=HANG_SECONDS)

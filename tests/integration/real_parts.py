@@ -18,11 +18,12 @@ from typing import Any
 
 import psycopg
 
-_START_SECONDS = 20.0
+from tests.limits import HANG_SECONDS
+
 _NOBODY = 65534  # PostgreSQL refuses to run as root
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
     """Looks again every ten milliseconds until `condition` holds; fails after `seconds`."""
     never = threading.Event()
     for _ in range(int(seconds * 100)):
@@ -74,7 +75,7 @@ class NatsServer:
         """Stops it by a signal; SIGKILL for a crash."""
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(_START_SECONDS)
+            self._process.wait(HANG_SECONDS)
             self._process = None
 
 
@@ -114,7 +115,7 @@ def postgres() -> Iterator[str]:
             yield str(data)
         finally:
             server.send_signal(signal.SIGINT)  # fast shutdown
-            server.wait(_START_SECONDS)
+            server.wait(HANG_SECONDS)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 

@@ -11,9 +11,10 @@ import pytest
 from services.chassis.broker import Broker, BrokerUnavailable, Delivery, NatsBroker, Outgoing, Pull
 from services.chassis.testing_broker import FakeBroker
 from tests.integration.real_parts import NatsServer, wait_until
+from tests.limits import HANG_SECONDS
 
 SUBJECT, OTHER = "bookstore.sample.v1.ThingHappened", "bookstore.sample.v1.ThingForgotten"
-LONG, NOW = timedelta(seconds=10), timedelta(milliseconds=300)
+LONG, NOW = timedelta(seconds=HANG_SECONDS), timedelta(milliseconds=300)
 
 
 @pytest.fixture(params=["fake", "nats"])

@@ -24,6 +24,7 @@ from services.chassis.database import (
     insert_if_absent,
 )
 from services.chassis.errors import DeadlinePassed
+from tests.limits import HANG_SECONDS
 
 metadata = MetaData()
 things = Table(
@@ -333,7 +334,7 @@ def test_postgres_repeats_a_serialization_failure(postgres_url: str) -> None:
     metadata.create_all(database.engine)
     database.transact(add("a"))
     database.transact(add("b"))
-    both_read, attempts = threading.Barrier(2, timeout=10), []
+    both_read, attempts = threading.Barrier(2, timeout=HANG_SECONDS), []
 
     def copy(source: str, target: str) -> Callable[[Connection], None]:
         first = [True]

@@ -17,6 +17,7 @@ from services.chassis.database import Database
 from services.chassis.idempotency import AnswerExists, Answers, RequestIdReused, RequestKey, current_request
 from services.chassis.schema import ANSWERS, chassis_tables
 from services.chassis.testing import FakeClock
+from tests.limits import HANG_SECONDS
 from tests.sample_protos import Account
 
 metadata = MetaData()
@@ -103,7 +104,7 @@ def test_a_repeat_that_missed_the_record_does_nothing(answers: Answers, database
 
 
 def test_racing_duplicates_have_one_effect_and_the_others_find_its_answer(answers: Answers, database: Database) -> None:
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=HANG_SECONDS)
 
     def attempt(_: int) -> str:
         together.wait()

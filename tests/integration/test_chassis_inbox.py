@@ -20,6 +20,7 @@ from services.chassis.schema import DEAD_LETTERS, INBOX, chassis_tables
 from services.chassis.testing import FakeClock
 from services.chassis.testing_broker import FakeBroker
 from tests.integration.real_parts import NatsServer
+from tests.limits import HANG_SECONDS
 from tests.sample_protos import ThingForgotten, ThingHappened, thing_happened
 
 HAPPENED, FORGOTTEN = "bookstore.sample.v1.ThingHappened", "bookstore.sample.v1.ThingForgotten"
@@ -289,7 +290,7 @@ def test_from_outbox_to_effect_over_a_real_broker(
     forgotten.failing = 1
     Relay(database, broker, clock=clock, holder="one").run()
     while len(things(database)) < 61:
-        consumer.run(timedelta(seconds=10))
+        consumer.run(timedelta(seconds=HANG_SECONDS))
     assert sorted(things(database)) == ["", *(f"t{number:02}" for number in range(60))]
     assert len(forgotten.contexts) == 2
     assert forgotten.contexts[0].subject == FORGOTTEN

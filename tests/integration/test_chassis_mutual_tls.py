@@ -21,6 +21,7 @@ from services.chassis.service import Service, Servicer
 from services.chassis.settings import ChassisSettings, TraceExport
 from services.chassis.testing import refused
 from services.console.tls import CertificateFolder
+from tests.limits import HANG_SECONDS
 
 
 class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
@@ -55,7 +56,9 @@ def address(folder: Path) -> Iterator[str]:
 def ask(address: str, caller: str, credentials: Credentials | None) -> str:
     with open_channel("inventory", caller=caller, addresses=[address], credentials=credentials) as channel:
         stub = inventory_service_pb2_grpc.InventoryServiceStub(channel)
-        return stub.GetReservation(inventory_service_pb2.GetReservationRequest(name="reservations/1"), timeout=2).name
+        return stub.GetReservation(
+            inventory_service_pb2.GetReservationRequest(name="reservations/1"), timeout=HANG_SECONDS
+        ).name
 
 
 def test_the_certificate_says_who_calls(address: str, folder: Path) -> None:

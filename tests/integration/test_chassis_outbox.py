@@ -21,6 +21,7 @@ from services.chassis.schema import LEASES, OUTBOX, chassis_tables
 from services.chassis.testing import FakeClock
 from services.chassis.testing_broker import FakeBroker
 from tests.integration.real_parts import NatsServer, wait_until
+from tests.limits import HANG_SECONDS
 from tests.sample_protos import thing_happened
 
 SUBJECT = "bookstore.sample.v1.ThingHappened"
@@ -285,7 +286,7 @@ def test_on_a_real_broker_nothing_is_lost_over_a_crash(
     pull = broker.pull("reader", [SUBJECT])
     seen: list[tuple[str, int]] = []
     while len(seen) < 600:
-        more = pull.fetch(600 - len(seen), timedelta(seconds=10))
+        more = pull.fetch(600 - len(seen), timedelta(seconds=HANG_SECONDS))
         assert more
         seen += [(one.headers["ce-subject"], int(one.headers["ce-aggregateversion"])) for one in more]
     for number in range(50):

@@ -19,6 +19,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from tests.integration.edge_stand import Answer, Stand, running_edge
+from tests.limits import HANG_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ class TestRefusals:
         _is_status_of_edge(answer, status=400, code=3, reason="REQUEST_MALFORMED")
 
     def test_headers_that_do_not_come_in_time(self, edge: Stand) -> None:
-        with socket.create_connection(("127.0.0.1", edge.http_port), timeout=15) as connection:
+        with socket.create_connection(("127.0.0.1", edge.http_port), timeout=HANG_SECONDS) as connection:
             connection.sendall(b"GET /v1/books/emma HTTP/1.1\r\nhost: x\r\n")
             text = b""
             while chunk := connection.recv(65536):
@@ -249,13 +250,13 @@ class TestGrpc:
     def test_a_native_call_passes(self, edge: Stand) -> None:
         with edge.channel() as channel:
             stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
-            book = stub.GetBook(catalog_service_pb2.GetBookRequest(name="books/emma"), timeout=5)
+            book = stub.GetBook(catalog_service_pb2.GetBookRequest(name="books/emma"), timeout=HANG_SECONDS)
         assert book.title == "Emma"
 
     def test_a_native_error_keeps_its_details(self, edge: Stand) -> None:
         with edge.channel() as channel, pytest.raises(grpc.RpcError) as raised:
             catalog_service_pb2_grpc.CatalogServiceStub(channel).GetBook(
-                catalog_service_pb2.GetBookRequest(name="books/none"), timeout=5
+                catalog_service_pb2.GetBookRequest(name="books/none"), timeout=HANG_SECONDS
             )
         status = rpc_status.from_call(cast(grpc.Call, raised.value))
         assert status is not None
@@ -265,7 +266,7 @@ class TestGrpc:
     @pytest.mark.parametrize("media", ["application/grpc-web", "application/grpc-web+proto"])
     def test_a_browser_speaks_grpc_web(self, edge: Stand, media: str) -> None:
         message = catalog_service_pb2.GetBookRequest(name="books/emma").SerializeToString()
-        connection = http.client.HTTPConnection("127.0.0.1", edge.grpc_port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", edge.grpc_port, timeout=HANG_SECONDS)
         with contextlib.closing(connection):
             connection.request(
                 "POST",
@@ -282,7 +283,7 @@ class TestGrpc:
     def test_a_missing_token_is_unauthenticated(self, edge: Stand) -> None:
         with edge.channel() as channel, pytest.raises(grpc.RpcError) as raised:
             catalog_service_pb2_grpc.CatalogServiceStub(channel).CreateBook(
-                catalog_service_pb2.CreateBookRequest(), timeout=5
+                catalog_service_pb2.CreateBookRequest(), timeout=HANG_SECONDS
             )
         assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
         assert _reason(raised.value) == ("TOKEN_REQUIRED", "edge.bookstore")
@@ -292,14 +293,14 @@ class TestGrpc:
             catalog_service_pb2_grpc.CatalogServiceStub(channel).GetBook(
                 catalog_service_pb2.GetBookRequest(name="books/emma"),
                 metadata=(("x-bookstore-claims", "e30"), ("x-bookstore-service", "orders")),
-                timeout=5,
+                timeout=HANG_SECONDS,
             )
         assert not [name for name in edge.catalog.calls[-1] if name.startswith("x-bookstore-")]
 
     def test_an_internal_method_has_no_route(self, edge: Stand) -> None:
         with edge.channel() as channel, pytest.raises(grpc.RpcError) as raised:
             payments_service_pb2_grpc.PaymentServiceStub(channel).AuthorizePayment(
-                payments_service_pb2.AuthorizePaymentRequest(), timeout=5
+                payments_service_pb2.AuthorizePaymentRequest(), timeout=HANG_SECONDS
             )
         assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert _reason(raised.value) == ("ROUTE_NOT_FOUND", "edge.bookstore")

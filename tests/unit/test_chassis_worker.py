@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from services.chassis.worker import Worker
+from tests.limits import HANG_SECONDS
 
 NEVER = timedelta(hours=1)
 SOON = timedelta(milliseconds=1)
-PATIENCE = 10.0  # seconds
-LONG = timedelta(seconds=PATIENCE)
+LONG = timedelta(seconds=HANG_SECONDS)
 
 
 class Counting:
@@ -34,7 +34,7 @@ class Counting:
     def reached(self, runs: int) -> bool:
         """Waits for that many runs."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._runs >= runs, PATIENCE)
+            return self._changed.wait_for(lambda: self._runs >= runs, HANG_SECONDS)
 
 
 @pytest.fixture
@@ -94,12 +94,12 @@ def test_stopping_waits_for_the_run_in_hand() -> None:
 
     def run() -> None:
         entered.set()
-        go.wait(PATIENCE)
+        go.wait(HANG_SECONDS)
         ended.set()
 
     worker = Worker(name="test", every=NEVER, run=run)
     worker.start()
-    assert entered.wait(PATIENCE)
+    assert entered.wait(HANG_SECONDS)
     assert not worker.stop(timedelta())
     go.set()
     assert worker.stop(LONG)

@@ -17,6 +17,7 @@ from services.console.broker import Broker
 from services.console.ports import free_ports
 from services.console.probes import BannerProbe
 from services.console.process import ManagedProcess, Program
+from tests.limits import HANG_SECONDS
 
 
 @asynccontextmanager
@@ -28,12 +29,12 @@ async def _running(broker: Broker, folder: Path) -> AsyncIterator[None]:
         environment=dict(os.environ),
         log=folder / "nats.log",
         is_ready=BannerProbe(address=broker.address, banner=b"INFO "),
-        stop_within=5,
+        stop_within=HANG_SECONDS,
     )
     process = ManagedProcess(program, changed=lambda: None, ended=lambda _, __: None)
     process.start()
     try:
-        await process.wait_ready(within=15)
+        await process.wait_ready(within=HANG_SECONDS)
         yield
     finally:
         await process.stop()

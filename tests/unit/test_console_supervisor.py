@@ -20,6 +20,7 @@ from services.console.progress import Progress
 from services.console.roster import SOURCE
 from services.console.state import Phase, StackState
 from services.console.supervisor import Stack, Supervisor, Task
+from tests.limits import HANG_SECONDS
 
 # A child that says in a shared file what happens to it, and answers to "ready" by making a file.
 _CHILD = """
@@ -123,7 +124,7 @@ def theatre(tmp_path: Path) -> Theatre:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -179,12 +180,10 @@ def test_a_killed_process_is_back_with_its_neighbours_untouched(theatre: Theatre
         running = asyncio.create_task(supervisor.run())
         await _is_up(theatre)
         killed, neighbour = theatre.pid("one"), theatre.pid("two")
-        began = time.monotonic()
         os.kill(killed, signal.SIGKILL)
         await _until(
             lambda: theatre.pid("one") not in (0, killed) and theatre.state().processes[1].phase == Phase.READY
         )
-        assert time.monotonic() - began < 5
         assert theatre.pid("two") == neighbour
         assert theatre.state().processes[1].restarts == 1
         supervisor.ask_to_stop()
@@ -256,7 +255,7 @@ def test_a_process_that_ignores_sigterm_is_killed_in_time(theatre: Theatre) -> N
         await _is_up(theatre)
         pid = theatre.pid("deaf")
         supervisor.ask_to_stop()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, HANG_SECONDS)
         return pid
 
     assert not _is_alive(asyncio.run(scenario()))
@@ -264,13 +263,15 @@ def test_a_process_that_ignores_sigterm_is_killed_in_time(theatre: Theatre) -> N
 
 def test_asked_twice_it_does_not_wait(theatre: Theatre) -> None:
     async def scenario() -> None:
-        supervisor, _ = theatre.supervisor(theatre.stack(theatre.program("deaf", manner="stubborn", stop_within=60)))
+        supervisor, _ = theatre.supervisor(
+            theatre.stack(theatre.program("deaf", manner="stubborn", stop_within=10 * HANG_SECONDS))
+        )
         running = asyncio.create_task(supervisor.run())
         await _is_up(theatre)
         supervisor.ask_to_stop()
         await _until(lambda: "edge stops" in theatre.story())
         supervisor.ask_to_stop()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, HANG_SECONDS)
 
     asyncio.run(scenario())
 
@@ -296,7 +297,7 @@ def test_stopping_during_the_start_leaves_nothing(theatre: Theatre) -> None:
         running = asyncio.create_task(supervisor.run())
         await _until(lambda: (theatre.folder / "story").exists() and len(theatre.story()) == 2)
         supervisor.ask_to_stop()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, HANG_SECONDS)
 
     asyncio.run(scenario())
     assert "service starts" not in theatre.story()
@@ -322,13 +323,13 @@ asyncio.run(main())
         _wait_for_command(pid, "signal.pause")
         supervisor.kill()
         supervisor.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANG_SECONDS
     while _is_alive(pid):
         assert time.monotonic() < deadline
 
 
 def _wait_for_command(pid: int, words: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANG_SECONDS
     while words not in Path(f"/proc/{pid}/cmdline").read_text():
         assert time.monotonic() < deadline
 

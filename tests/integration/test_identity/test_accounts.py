@@ -61,9 +61,14 @@ class TestCreateUser:
         assert "ann" not in error.message.lower()
 
     def test_a_race_for_a_mail_address_has_one_winner(self, anyone: IdentityServiceStub) -> None:
+        def attempt(_: int) -> str:
+            request = CreateUserRequest(user=a_user(), request_id=str(uuid4()))
+            while (result := outcome(lambda: anyone.CreateUser(request))) == "DEADLINE_EXCEEDED":
+                pass  # hashing four passwords may take a busy machine longer than the contract's deadline
+            return result
+
         with ThreadPoolExecutor(4) as pool:
-            request = CreateUserRequest(user=a_user())
-            outcomes = list(pool.map(lambda _: outcome(lambda: anyone.CreateUser(request)), range(4)))
+            outcomes = list(pool.map(attempt, range(4)))
         assert sorted(outcomes) == ["ALREADY_EXISTS"] * 3 + ["OK"]
 
     def test_a_repeat_gets_the_first_answer(self, identity: Served, anyone: IdentityServiceStub) -> None:

@@ -22,6 +22,7 @@ from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 from services.chassis.testing import FakeClock, Served, refused
 from tests.integration.test_orders.fakes import Shop
 from tests.integration.test_orders.stand import TOTAL, published, request_id, wish
+from tests.limits import HANG_SECONDS
 from tests.money import euros
 
 Code = grpc.StatusCode
@@ -187,7 +188,9 @@ def test_a_parcel_is_shipped_and_arrives(buyer: OrderServiceStub, staff: OrderSe
 
 def test_a_watcher_sees_each_change_to_the_end(buyer: OrderServiceStub, staff: OrderServiceStub) -> None:
     order = buyer.PlaceOrder(wish(TOTAL))
-    stream: Iterator[WatchOrderResponse] = iter(buyer.WatchOrder(WatchOrderRequest(name=order.name), timeout=8))
+    stream: Iterator[WatchOrderResponse] = iter(
+        buyer.WatchOrder(WatchOrderRequest(name=order.name), timeout=HANG_SECONDS)
+    )
     now = next(stream)
     assert (now.order, now.last) == (order, False)
     staff.ShipOrder(ShipOrderRequest(name=order.name))
