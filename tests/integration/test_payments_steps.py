@@ -153,12 +153,15 @@ class Steps(RuleBasedStateMachine):
 
     shop: Shop
 
-    @initialize(charges=st.lists(st.tuples(st.sampled_from(METHODS), st.integers(100, 900)), max_size=2))
-    def orders(self, charges: list[tuple[str, int]]) -> None:
+    @initialize(charges=st.lists(st.tuples(st.sampled_from(METHODS), st.integers(100, 900), st.booleans()), max_size=2))
+    def orders(self, charges: list[tuple[str, int, bool]]) -> None:
+        """Begins with some payments authorized and some captured, so that refunds are reached by chance too."""
         self.ids = [SystemIds().new() for _ in range(2)]
         self.charges: dict[str, Charge] = {}
-        for which, (method, minor) in enumerate(charges):
+        for which, (method, minor, captured) in enumerate(charges):
             self.authorize(which, method, minor, "")
+            if captured:
+                self.capture(which, "")
 
     @rule(which=WHICH, method=st.sampled_from(METHODS), minor=st.integers(1, 500), fault=st.sampled_from(FAULTS))
     def authorize(self, which: int, method: str, minor: int, fault: str) -> None:
