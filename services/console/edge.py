@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,13 +12,12 @@ import yaml
 
 from services.console.errors import Refused
 from services.console.folders import GENERATED
+from services.console.local_replies import grpc_replies, json_replies
 from services.console.ports import reachable
 from services.console.roster import SOURCE
 from services.console.tls import EDGE, CertificateFolder
 
 HAND_WRITTEN: Final = SOURCE / "envoy"
-DOMAIN: Final = "edge.bookstore"
-"""ErrorInfo.domain of Envoy's own answers."""
 _COLLECTOR: Final = "otlp"
 _NOWHERE: Final = "nowhere"
 
@@ -64,6 +62,7 @@ _Loader.add_multi_constructor("!", _mark)
 def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = GENERATED) -> str:
     """The bootstrap as YAML. Raises EdgeIncomplete."""
     parts = _Parts(hand_written=hand_written, generated=generated)
+    cors_headers = parts.written("cors_headers.yaml")
     settings: dict[str, object] = {
         "bind_address": edge.bind,
         "http_port": edge.http_port,
@@ -74,7 +73,9 @@ def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = G
         "tracer": _tracer(edge.otlp_endpoint),
         "json_routes": _routes(parts, "http_routes"),
         "grpc_routes": _routes(parts, "grpc_routes"),
-        "local_replies": _local_replies(parts.written("local_replies.yaml")),
+        "json_replies": json_replies(parts.written("local_replies.yaml"), cors_headers),
+        "grpc_replies": grpc_replies(cors_headers),
+        "cors_mutations": [{"append": header} for header in cors_headers],
         "clusters": _clusters(edge, parts),
     }
     bootstrap = parts.resolve(_Mark("file", "bootstrap.yaml"), settings)
@@ -196,41 +197,4 @@ def _tracer(otlp_endpoint: str) -> dict[str, object]:
         "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
         "service_name": EDGE,
         **exporter,
-    }
-
-
-def _local_replies(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    unlisted = {"status": 500, "code": 2, "reason": "EDGE_REFUSED", "message": "the edge answered %RESPONSE_CODE%"}
-    return {"mappers": [_mapper(row) for row in rows], "body_format": _status_format(unlisted)}
-
-
-def _mapper(row: Mapping[str, Any]) -> dict[str, object]:
-    comparison = {"op": "EQ", "value": {"default_value": row["status"], "runtime_key": f"edge.replies.{row['status']}"}}
-    return {
-        "filter": {"status_code_filter": {"comparison": comparison}},
-        "body_format_override": _status_format(row),
-    }
-
-
-def _status_format(row: Mapping[str, Any]) -> dict[str, object]:
-    """google.rpc.Status. `cause` is Envoy's word for what the client did, as jwt_authn_access_denied{Jwt_is_expired}.
-
-    What goes wrong behind the edge is not told.
-    """
-    error_info: dict[str, object] = {
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-        "reason": row["reason"],
-        "domain": DOMAIN,
-    }
-    if row["status"] < HTTPStatus.INTERNAL_SERVER_ERROR:
-        error_info["metadata"] = {"cause": "%RESPONSE_CODE_DETAILS%"}
-    details: list[dict[str, object]] = [
-        error_info,
-        {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": "%REQ(X-REQUEST-ID)%"},
-    ]
-    if "retry_after" in row:
-        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": row["retry_after"]})
-    return {
-        "content_type": "application/json",
-        "json_format": {"code": row["code"], "message": row["message"], "details": details},
     }

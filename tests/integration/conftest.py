@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from services.chassis.testing import FakeClock
+from tests.integration.edge_stand import Stand, running_edge
 from tests.integration.real_parts import NatsServer, PostgresUnavailable, postgres
 
 _numbers = itertools.count(1)
@@ -20,6 +21,13 @@ _numbers = itertools.count(1)
 def plain_logs() -> None:
     """One line per log entry; the default renders each planned failure with all local variables, a second each."""
     structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.KeyValueRenderer()])
+
+
+@pytest.fixture(scope="session")
+def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """A real Envoy in front of small servers of the real contracts."""
+    with running_edge(tmp_path_factory.mktemp("edge")) as stand:
+        yield stand
 
 
 @pytest.fixture

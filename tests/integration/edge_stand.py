@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import threading
 import time
@@ -179,6 +180,18 @@ class Stand:
             return Answer(status=response.status, headers=received, body=response.read())
         finally:
             connection.close()
+
+    def exchange(self, data: bytes, *, port: int | None = None) -> Answer:
+        """Sends bytes as they are and reads to the end of the connection; the JSON listener unless `port` is given."""
+        with socket.create_connection(("127.0.0.1", port or self.http_port), timeout=15) as connection:
+            connection.sendall(data)
+            text = b""
+            while chunk := connection.recv(65536):
+                text += chunk
+        head, _, body = text.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return Answer(status=int(first.split()[1]), headers=headers, body=body)
 
     def channel(self) -> grpc.Channel:
         """A channel to the gRPC listener."""

@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -18,14 +17,8 @@ from bookstore.payments.v1 import payments_service_pb2, payments_service_pb2_grp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from tests.integration.edge_stand import Answer, Stand, running_edge
+from tests.integration.edge_stand import Answer, Stand
 from tests.limits import HANG_SECONDS
-
-
-@pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with running_edge(tmp_path_factory.mktemp("edge")) as stand:
-        yield stand
 
 
 def _book(**fields: object) -> bytes:
@@ -304,25 +297,6 @@ class TestGrpc:
             )
         assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert _reason(raised.value) == ("ROUTE_NOT_FOUND", "edge.bookstore")
-
-
-class TestBrowsers:
-    def test_a_preflight_is_answered_for_any_origin(self, edge: Stand) -> None:
-        asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
-        answer = edge.call("OPTIONS", "/v1/books", headers=asked)
-        assert answer.status == 200
-        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
-        assert "authorization" in answer.headers["access-control-allow-headers"]
-        assert "access-control-allow-credentials" not in answer.headers
-
-    def test_headers_that_pages_need_are_exposed(self, edge: Stand) -> None:
-        answer = edge.call("GET", "/v1/books/emma", headers={"origin": "https://shop.example"})
-        assert "x-request-id" in answer.headers["access-control-expose-headers"]
-
-    def test_long_lists_are_compressed_when_asked(self, edge: Stand) -> None:
-        answer = edge.call("GET", "/v1/books?page_size=100", headers={"accept-encoding": "gzip"})
-        assert answer.headers["content-encoding"] == "gzip"
-        assert len(answer.body) < 5_000
 
 
 class TestTraces:

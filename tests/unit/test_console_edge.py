@@ -84,7 +84,7 @@ def test_a_missing_generated_part_says_how_to_make_it(tmp_path: Path) -> None:
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     hand_written = tmp_path / "envoy"
     hand_written.mkdir()
-    for name in ("preflight_routes", "fallback_routes", "local_replies"):
+    for name in ("preflight_routes", "fallback_routes", "local_replies", "cors_headers"):
         (hand_written / f"{name}.yaml").write_text("[]")
     (hand_written / "cluster.yaml").write_text("name: !setting cluster_name")
     (hand_written / "bootstrap.yaml").write_text("port: !setting colour")
@@ -101,7 +101,9 @@ def test_traces_go_to_the_endpoint_only_when_there_is_one(tmp_path: Path) -> Non
 
 def test_each_reply_of_envoy_has_its_own_reason_or_shares_one_on_purpose(tmp_path: Path) -> None:
     mappers = _found(_rendered(_edge(tmp_path)), "mappers")[0]
-    reasons = [_found(mapper, "reason")[0] for mapper in mappers]
+    kept, *errors = mappers
+    assert kept["body_format_override"] == {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
+    reasons = [_found(mapper, "reason")[0] for mapper in errors]
     assert all(reason == reason.upper() for reason in reasons)
     assert sorted({reason for reason in reasons if reasons.count(reason) > 1}) == ["SERVICE_UNAVAILABLE"]
 
