@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bookstore.policy.v1 import policy_pb2
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import Message
@@ -34,7 +35,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         name="bookstore/sample/v1/sample.proto",
         package=_PACKAGE,
         syntax="proto3",
-        dependency=["google/api/field_behavior.proto"],
+        dependency=["google/api/field_behavior.proto", "bookstore/policy/v1/policy.proto"],
     )
     file.message_type.add(name="ThingHappened", field=[_field("thing", 1), _field("size", 2, _Field.TYPE_INT64)])
     file.message_type.add(name="ThingForgotten", field=[_field("thing", 1)])
@@ -62,10 +63,16 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         ],
         nested_type=[entry],
     )
+    page_size = _field("page_size", 1, _Field.TYPE_INT32)
+    options: Any = page_size.options
+    options.Extensions[policy_pb2.max_page_size] = 70
+    file.message_type.add(
+        name="ListUncappedRequest", field=[_field("page_size", 1, _Field.TYPE_INT32), _field("page_token", 2)]
+    )
     file.message_type.add(
         name="ListThingsRequest",
         field=[
-            _field("page_size", 1, _Field.TYPE_INT32),
+            page_size,
             _field("page_token", 2),
             _field("filter", 3),
             _field("order_by", 4),
@@ -87,6 +94,7 @@ ThingForgotten: type[Message] = _message("ThingForgotten")
 Account: Any = _message("Account")
 CreateAccountsRequest: Any = _message("CreateAccountsRequest")
 ListThingsRequest: Any = _message("ListThingsRequest")
+ListUncappedRequest: Any = _message("ListUncappedRequest")
 
 
 def thing_happened(thing: str, size: int = 0) -> Message:

@@ -35,7 +35,7 @@ class CatalogApi(CatalogServiceServicer):
     ) -> contract.ListBooksResponse:
         """A page of books."""
         wanted = Wanted(filter=request.filter, order_by=request.order_by, show_deleted=request.show_deleted)
-        page = self._reading.page(wanted, page_request(request), caller()).map(book_message)
+        page = self._reading.page(wanted, page_request(request), caller()).messages(book_message)
         return contract.ListBooksResponse(books=page.items, next_page_token=page.next_page_token)
 
     def BatchGetBooks(

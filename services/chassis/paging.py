@@ -11,10 +11,13 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
+from bookstore.policy.v1 import policy_pb2
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from sqlalchemy import (
     Column,
@@ -29,14 +32,17 @@ from sqlalchemy import (
     tuple_,
 )
 
+from services.chassis.contract import ContractIncomplete
 from services.chassis.database import AnyRow
 from services.chassis.errors import FieldInvalid
 from services.chassis.kernel import ErrorKind, ServiceError
 
 T = TypeVar("T")
 U = TypeVar("U")
+M = TypeVar("M", bound=Message)
 DEFAULT_PAGE_SIZE: Final = 50
-LARGEST_PAGE_SIZE: Final = 1000
+MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
+"""Bytes of the items of a page: gRPC clients read messages of at most 4 MiB unless they are told otherwise."""
 _LONGEST_TOKEN: Final = 4096  # characters
 _LARGEST_INTEGER: Final = 2**63 - 1
 
@@ -91,22 +97,61 @@ class PageRequest:
     arguments: str = ""
 
 
+def _no_token(_: int) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """Some items and the token of the next page, empty when this is the last."""
+    """Some items and the token of the next page, empty when this is the last. `token_after` gives the token of the page
+    that begins behind the item of that index.
+    """
 
     items: tuple[T, ...]
     next_page_token: str
+    token_after: Callable[[int], str] = field(default=_no_token, compare=False, repr=False)
+
+    def of(self, items: Sequence[U]) -> Page[U]:
+        """The same page with other items, one for each of its own."""
+        return Page(items=tuple(items), next_page_token=self.next_page_token, token_after=self.token_after)
 
     def map(self, function: Callable[[T], U]) -> Page[U]:
         """The same page of `function`'s results."""
-        return Page(items=tuple(function(item) for item in self.items), next_page_token=self.next_page_token)
+        return self.of([function(item) for item in self.items])
+
+    def messages(self, function: Callable[[T], M]) -> Page[M]:
+        """The page of `function`'s messages, which ends before an item that would make it larger than
+        MAX_PAGE_BYTES: a list may be shorter than page_size (AIP-158).
+        """
+        fitting: list[M] = []
+        size = 0
+        for index, item in enumerate(self.items):
+            message = function(item)
+            size += message.ByteSize()
+            if fitting and size > MAX_PAGE_BYTES:
+                token = self.token_after(index - 1)
+                return Page(items=tuple(fitting), next_page_token=token, token_after=self.token_after)
+            fitting.append(message)
+        return self.of(fitting)
+
+
+@cache
+def max_page_size(request: Descriptor) -> int:
+    """The most items that a page of this list request holds: the option max_page_size of its field page_size.
+
+    Raises ContractIncomplete when the contract states none.
+    """
+    most = request.fields_by_name["page_size"].GetOptions().Extensions[policy_pb2.max_page_size]
+    if most <= 0:
+        raise ContractIncomplete(f"{request.full_name}.page_size has no (bookstore.policy.v1.max_page_size)")
+    return most
 
 
 def page_request(request: Message) -> PageRequest:
     """Reads page_size and page_token of a list request and binds the token to its other fields.
 
-    Zero means 50 rows, more than 1000 means 1000 (AIP-158). Raises FieldInvalid for a negative size.
+    Zero means 50 rows; more than the contract's max_page_size means that many, without an error (AIP-158). Raises
+    FieldInvalid for a negative size.
     """
     asked: Any = request
     size: int = asked.page_size
@@ -118,7 +163,7 @@ def page_request(request: Message) -> PageRequest:
         rest.ClearField(paging)
     digest = hashlib.sha256(rest.DESCRIPTOR.full_name.encode() + b"\0" + rest.SerializeToString(deterministic=True))
     return PageRequest(
-        size=min(size or DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE),
+        size=min(size or DEFAULT_PAGE_SIZE, max_page_size(request.DESCRIPTOR)),
         token=asked.page_token,
         arguments=digest.hexdigest()[:16],
     )
@@ -140,10 +185,12 @@ def paginate(
     )
     rows = connection.execute(statement).all()
     shown = rows[: page.size]
-    token = ""
-    if len(rows) > page.size:
-        token = _encode(shown[-1][-len(order) :], page.arguments)  # the keys are the last columns
-    return Page(items=tuple(shown), next_page_token=token)
+
+    def token_after(index: int) -> str:
+        return _encode(shown[index][-len(order) :], page.arguments)  # the keys are the last columns
+
+    token = token_after(-1) if len(rows) > page.size else ""
+    return Page(items=tuple(shown), next_page_token=token, token_after=token_after)
 
 
 def _after(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:

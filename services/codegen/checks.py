@@ -7,6 +7,7 @@ from itertools import combinations
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from services.codegen import sizes
 from services.codegen.contract import OWN_ROOT, Access, Contract, Idempotency, Method, Policy, Route
 
 _UNSPECIFIED = "UNSPECIFIED"
@@ -19,6 +20,7 @@ def problems(contract: Contract) -> list[str]:
         *_collisions(contract),
         *_shared_requests(contract),
         *_secrets(contract),
+        *sizes.problems(contract),
     ]
     return sorted(found)
 

@@ -29,7 +29,7 @@ _TYPES = {
 # The service hears of its deadline this long before Envoy gives up, so that its own error, with details, wins.
 _HEAD_START = timedelta(milliseconds=50)
 
-# Bytes of an answer the transcoder may hold, as large as services send; it answers 500 to more. A page of 1,000 full
+# Bytes of an answer the transcoder may hold, as large as services send; it answers 500 to more. A page of 100 full
 # books is larger than the listener's buffers, which are the limit otherwise.
 _LARGEST_ANSWER = 16 * 1024 * 1024
 

@@ -57,10 +57,9 @@ class IdentityApi(IdentityServiceServicer):
         self, request: contract.ListUsersRequest, context: grpc.ServicerContext
     ) -> contract.ListUsersResponse:
         """A page of accounts."""
-        page = self._directory.page(page_request(request), filter_text=request.filter, order_by=request.order_by)
-        return contract.ListUsersResponse(
-            users=[user_message(user) for user in page.items], next_page_token=page.next_page_token
-        )
+        found = self._directory.page(page_request(request), filter_text=request.filter, order_by=request.order_by)
+        page = found.messages(user_message)
+        return contract.ListUsersResponse(users=page.items, next_page_token=page.next_page_token)
 
     def UpdateUser(self, request: contract.UpdateUserRequest, context: grpc.ServicerContext) -> user_pb2.User:
         """Changes facts of an account."""

@@ -41,7 +41,7 @@ class InventoryApi(InventoryServiceServicer):
     ) -> contract.ListStocksResponse:
         """A page of stocks."""
         wanted, reader = Wanted(filter=request.filter, order_by=request.order_by), caller()
-        page = self._reading.stocks(wanted, page_request(request)).map(lambda stock: stock_message(stock, reader))
+        page = self._reading.stocks(wanted, page_request(request)).messages(lambda stock: stock_message(stock, reader))
         return contract.ListStocksResponse(stocks=page.items, next_page_token=page.next_page_token)
 
     def AdjustStock(self, request: contract.AdjustStockRequest, context: grpc.ServicerContext) -> stock_pb2.Stock:
@@ -56,7 +56,7 @@ class InventoryApi(InventoryServiceServicer):
     ) -> contract.ListStockMovementsResponse:
         """A page of a stock's ledger."""
         book_id = id_in("stocks", request.parent, field="parent")
-        page = self._reading.movements(book_id, request.filter, page_request(request)).map(movement_message)
+        page = self._reading.movements(book_id, request.filter, page_request(request)).messages(movement_message)
         return contract.ListStockMovementsResponse(movements=page.items, next_page_token=page.next_page_token)
 
     def ReserveStock(

@@ -23,7 +23,7 @@ class NotificationsApi(NotificationServiceServicer):
     ) -> contract.ListNotificationsResponse:
         """A page of a user's notifications."""
         page = self._reading.page(request.parent, request.filter, page_request(request), caller())
-        notifications = page.map(notification_message)
+        notifications = page.messages(notification_message)
         return contract.ListNotificationsResponse(
             notifications=notifications.items, next_page_token=notifications.next_page_token
         )

@@ -57,11 +57,11 @@ class OrdersApi(OrderServiceServicer):
         self, request: contract.ListOrdersRequest, context: grpc.ServicerContext
     ) -> contract.ListOrdersResponse:
         """A page of orders."""
-        page = self._reading.page(
+        found = self._reading.page(
             page_request(request), filter_text=request.filter, order_by=request.order_by, caller=caller()
         )
-        orders = [order_message(order) for order in page.items]
-        return contract.ListOrdersResponse(orders=orders, next_page_token=page.next_page_token)
+        page = found.messages(order_message)
+        return contract.ListOrdersResponse(orders=page.items, next_page_token=page.next_page_token)
 
     def CancelOrder(self, request: contract.CancelOrderRequest, context: grpc.ServicerContext) -> order_pb2.Order:
         """Calls an order off."""

@@ -63,7 +63,7 @@ class Reading:
         def read_page(connection: Connection) -> Page[Order]:
             rows = paginate(connection, statement, order, page)
             orders = storage.orders_of(connection, rows.items)
-            return Page(items=tuple(orders), next_page_token=rows.next_page_token)
+            return rows.of(orders)
 
         return self._database.read(read_page)
 

@@ -31,7 +31,7 @@ class PaymentsApi(PaymentServiceServicer):
         self, request: contract.ListPaymentsRequest, context: grpc.ServicerContext
     ) -> contract.ListPaymentsResponse:
         """A page of payments."""
-        page = self._reading.page(request.filter, request.order_by, page_request(request)).map(payment_message)
+        page = self._reading.page(request.filter, request.order_by, page_request(request)).messages(payment_message)
         return contract.ListPaymentsResponse(payments=page.items, next_page_token=page.next_page_token)
 
     def GetTrialBalance(

@@ -44,9 +44,9 @@ class PromotionsApi(PromotionServiceServicer):
         self, request: contract.ListPromotionsRequest, context: grpc.ServicerContext
     ) -> contract.ListPromotionsResponse:
         """A page of promotions."""
-        page = self._keeping.page(page_request(request), caller(), show_all=request.show_all)
-        promotions = [self._message(promotion) for promotion in page.items]
-        return contract.ListPromotionsResponse(promotions=promotions, next_page_token=page.next_page_token)
+        found = self._keeping.page(page_request(request), caller(), show_all=request.show_all)
+        page = found.messages(self._message)
+        return contract.ListPromotionsResponse(promotions=page.items, next_page_token=page.next_page_token)
 
     def GetPromotion(
         self, request: contract.GetPromotionRequest, context: grpc.ServicerContext

@@ -18,6 +18,7 @@ HEAD = """
 syntax = "proto3";
 package bookstore.sample.v1;
 import "bookstore/policy/v1/policy.proto";
+import "buf/validate/validate.proto";
 import "google/api/annotations.proto";
 import "google/api/field_behavior.proto";
 import "google/api/resource.proto";
@@ -46,8 +47,9 @@ def method(
     idempotency: str = GOOD_IDEMPOTENCY,
     policy: str = GOOD_POLICY,
     request: str = "",
+    fields: str = "string name = 1; int32 count = 2;",
 ) -> tuple[str, str]:
-    """An RPC that keeps every rule but the one a test changes, and its request message."""
+    """An RPC that keeps every rule but the one a test changes, and its request message with these fields."""
     routes = http or f'get: "/v1/{name.lower()}s"'
     lines = [
         comment,
@@ -57,7 +59,7 @@ def method(
         f"  option (bookstore.policy.v1.policy) = {{{policy}}};" if policy else "",
         "}",
     ]
-    return "\n".join(lines), "" if request else f"message {name}Request {{ string name = 1; int32 count = 2; }}"
+    return "\n".join(lines), "" if request else f"message {name}Request {{\n{fields}\n}}"
 
 
 def contract_of(folder: Path, *methods: tuple[str, str], secret: str = "optional string") -> Contract:
@@ -189,3 +191,38 @@ def test_stale_missing_and_surplus_files_are_told_apart_from_fresh_ones(tmp_path
     assert write(tmp_path, files) == ("a/stale.txt", "missing.txt", "surplus.txt")
     assert differences(tmp_path, files) == ()
     assert (tmp_path / "a/fresh.txt").stat().st_mtime_ns == untouched
+
+
+STAFF_POLICY = "access: ACCESS_ROLE roles: [ROLE_STAFF] timeout: {seconds: 1} rate_class: RATE_CLASS_BROWSE"
+
+
+def page(cap: int, comment: str = "0 means 50; more than {0} is taken as {0}.") -> str:
+    """The field page_size of a request with this cap and comment."""
+    return f"// {comment.format(cap)}\nint32 page_size = 1 [(bookstore.policy.v1.max_page_size) = {cap}];"
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields", "expected"),
+    [
+        (GOOD_POLICY, page(100), []),
+        (STAFF_POLICY, page(200), []),
+        (GOOD_POLICY, "int32 page_size = 1;", ["page_size has no (bookstore.policy.v1.max_page_size)"]),
+        (GOOD_POLICY, page(101), ["page_size: max_page_size must be 1 to 100"]),
+        (STAFF_POLICY, page(201), ["page_size: max_page_size must be 1 to 200"]),
+        (GOOD_POLICY, page(100, "At most 99."), ["page_size: the comment must say"]),
+        (GOOD_POLICY, "repeated string names = 1 [(buf.validate.field).repeated.max_items = 5];", []),
+        (GOOD_POLICY, "map<string, Inner> ages = 1 [(buf.validate.field).map.max_pairs = 5];", []),
+        (GOOD_POLICY, "repeated string names = 1;", ["names can be sent without end; give it repeated.max_items"]),
+        (GOOD_POLICY, "map<string, int32> ages = 1;", ["ages can be sent without end; give it map.max_pairs"]),
+        (GOOD_POLICY, "Outer outer = 1;", ["Inner.texts can be sent without end; give it repeated.max_items"]),
+    ],
+)
+def test_pages_and_lists_need_a_limit(tmp_path: Path, policy: str, fields: str, expected: list[str]) -> None:
+    rpc, request = method("List", policy=policy, fields=fields)
+    inner = "message Inner { repeated string texts = 1 %s; }" % (
+        "" if "Outer" in fields else "[(buf.validate.field).repeated.max_items = 5]"
+    )
+    outer = "message Outer { map<string, Inner> inner = 1 [(buf.validate.field).map.max_pairs = 5]; Outer next = 2; }"
+    found = problems(contract_of(tmp_path, (rpc, f"{request}\n{inner}\n{outer}")))
+    assert len(found) == len(expected)
+    assert all(text in line for text, line in zip(expected, found, strict=True))

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Date, Integer, MetaData, Table, Text, delete, insert, select
 
+from services.chassis.contract import ContractIncomplete
 from services.chassis.database import Database, Instant
 from services.chassis.errors import FieldInvalid
 from services.chassis.paging import Order, OrderKey, Page, PageRequest, PageTokenInvalid, page_request, paginate
-from tests.sample_protos import ListThingsRequest
+from tests.sample_protos import ListThingsRequest, ListUncappedRequest
 
 metadata = MetaData()
 things = Table(
@@ -210,8 +211,13 @@ def test_a_page_request_binds_everything_but_the_page() -> None:
     assert arguments(filter="a") != arguments(order_by="a")
 
 
-def test_the_page_size_has_a_default_and_a_cap() -> None:
-    sizes = [page_request(ListThingsRequest(page_size=asked)).size for asked in (0, 1, 1000, 1001)]
-    assert sizes == [50, 1, 1000, 1000]
+def test_the_page_size_has_a_default_and_the_cap_of_the_contract() -> None:
+    sizes = [page_request(ListThingsRequest(page_size=asked)).size for asked in (0, 1, 70, 71, 2**31 - 1)]
+    assert sizes == [50, 1, 70, 70, 70]
     with pytest.raises(FieldInvalid, match="page_size"):
         page_request(ListThingsRequest(page_size=-1))
+
+
+def test_a_list_without_a_cap_in_its_contract_is_not_served() -> None:
+    with pytest.raises(ContractIncomplete, match=r"ListUncappedRequest\.page_size"):
+        page_request(ListUncappedRequest(page_size=1))

@@ -49,7 +49,7 @@ CHANNEL_OPTIONS: Final[Sequence[tuple[str, Any]]] = (
     ),
 )
 
-_PAGE: Final = 1000
+_PAGE: Final = 200  # more than a list's cap is taken as the cap
 _PATIENCE: Final = 15.0  # seconds a call may take, its repetitions included
 _KEYS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "seed.bookstore.example")
 
@@ -96,8 +96,14 @@ class Shop:
 
     def promotions(self) -> set[str]:
         """Names of all promotions, past and coming ones included."""
+        names: set[str] = set()
         request = ListPromotionsRequest(page_size=_PAGE, show_all=True)
-        return {promotion.name for promotion in self._ask(self._promotions.ListPromotions, request).promotions}
+        while True:
+            reply = self._ask(self._promotions.ListPromotions, request)
+            names.update(promotion.name for promotion in reply.promotions)
+            if not reply.next_page_token:
+                return names
+            request.page_token = reply.next_page_token
 
     def create_promotion(self, promotion: Promotion) -> bool:
         """Makes a promotion. False: its id or its coupon code is taken."""

@@ -262,6 +262,38 @@ def test_a_negative_page_size_is_refused_and_a_huge_one_taken_as_the_largest(any
     assert len(anyone.ListBooks(ListBooksRequest(page_size=2**31 - 1)).books) == 4
 
 
+@pytest.mark.parametrize(
+    ("letter", "fewest", "most"),
+    [("a", 100, 100), ("\U0001d400", 70, 80)],
+    ids=["by number", "by size"],
+)
+def test_a_page_is_bounded_by_number_and_by_size(tmp_path: Path, letter: str, fewest: int, most: int) -> None:
+    with running("catalog", build, folder=tmp_path, targets={"identity": "127.0.0.1:1"}) as served:
+        for number in range(101):
+            facts = book(f"Volume {number:03}", isbn_of(number), price=euro(1))
+            facts.description = letter * 10_000  # four bytes each, or one
+            add(served, f"volume-{number:03}", facts)
+        stub = served.stub(CatalogServiceStub)
+        request, names = ListBooksRequest(page_size=1000), list[str]()
+        first = stub.ListBooks(request)
+        assert fewest <= len(first.books) <= most
+        assert first.ByteSize() < 4 * 1024 * 1024, "what a gRPC client reads unless told otherwise"
+        while True:
+            reply = stub.ListBooks(request)
+            names += [found.name for found in reply.books]
+            if not reply.next_page_token:
+                break
+            request.page_token = reply.next_page_token
+    assert names == [f"books/volume-{number:03}" for number in range(101)]
+
+
+def isbn_of(number: int) -> str:
+    """An ISBN with the check digit of ISO 2108."""
+    digits = f"978{number:09}"
+    weighed = sum(int(digit) * (1 + 2 * (place % 2)) for place, digit in enumerate(digits))
+    return f"{digits}{-weighed % 10}"
+
+
 def test_a_page_takes_one_statement(catalog: Served, anyone: CatalogServiceStub) -> None:
     seen: list[str] = []
 

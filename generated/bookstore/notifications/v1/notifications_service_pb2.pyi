@@ -32,7 +32,7 @@ class ListNotificationsRequest(message.Message):
     parent: builtins.str
     """The user, `users/{user}` or `users/me`."""
     page_size: builtins.int
-    """At most how many notifications a page holds. 0 means 50; more than 1,000 is taken as 1,000; negative is refused."""
+    """At most how many notifications a page holds. 0 means 50; more than 100 is taken as 100; negative is rejected."""
     page_token: builtins.str
     """Where to go on: next_page_token of the page before. The other arguments must stay the same."""
     filter: builtins.str

@@ -182,8 +182,13 @@ class MethodPolicy(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 POLICY_FIELD_NUMBER: builtins.int
+MAX_PAGE_SIZE_FIELD_NUMBER: builtins.int
 SERVED_BY_FIELD_NUMBER: builtins.int
 policy: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.MethodOptions, MethodPolicy]
 """The policy of the RPC. Required on every RPC of this repository."""
+max_page_size: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.FieldOptions, builtins.int]
+"""Of `page_size` in a list request: the most items that a page holds. A larger number is taken as this one (AIP-158).
+Required there; at most 100, and at most 200 where only ACCESS_ROLE or ACCESS_INTERNAL may call.
+"""
 served_by: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.ServiceOptions, builtins.str]
 """Name of the process that serves this service. Defaults to the context, the second segment of the package."""
