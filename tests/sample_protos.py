@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bookstore.policy.v1 import policy_pb2
+from buf.validate import validate_pb2
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import Message
@@ -35,7 +36,11 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         name="bookstore/sample/v1/sample.proto",
         package=_PACKAGE,
         syntax="proto3",
-        dependency=["google/api/field_behavior.proto", "bookstore/policy/v1/policy.proto"],
+        dependency=[
+            "google/api/field_behavior.proto",
+            "bookstore/policy/v1/policy.proto",
+            "buf/validate/validate.proto",
+        ],
     )
     file.message_type.add(name="ThingHappened", field=[_field("thing", 1), _field("size", 2, _Field.TYPE_INT64)])
     file.message_type.add(name="ThingForgotten", field=[_field("thing", 1)])
@@ -62,6 +67,29 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
             _field("by_name", 4, _Field.TYPE_MESSAGE, of="CreateAccountsRequest.ByNameEntry", many=True),
         ],
         nested_type=[entry],
+    )
+    folders = _field("folders", 2, _Field.TYPE_MESSAGE, of="Folder", many=True)
+    limit: Any = folders.options
+    limit.Extensions[validate_pb2.field].repeated.max_items = 3
+    by_label = _field("by_label", 3, _Field.TYPE_MESSAGE, of="Folder.ByLabelEntry", many=True)
+    pairs: Any = by_label.options
+    pairs.Extensions[validate_pb2.field].map.max_pairs = 2
+    file.message_type.add(
+        name="Folder",
+        field=[
+            _field("name", 1),
+            folders,
+            by_label,
+            _field("parent", 4, _Field.TYPE_MESSAGE, of="Folder"),
+            _field("texts", 5, many=True),
+        ],
+        nested_type=[
+            descriptor_pb2.DescriptorProto(
+                name="ByLabelEntry",
+                field=[_field("key", 1), _field("value", 2, _Field.TYPE_MESSAGE, of="Folder")],
+                options=descriptor_pb2.MessageOptions(map_entry=True),
+            )
+        ],
     )
     page_size = _field("page_size", 1, _Field.TYPE_INT32)
     options: Any = page_size.options
@@ -93,6 +121,7 @@ ThingHappened: type[Message] = _message("ThingHappened")
 ThingForgotten: type[Message] = _message("ThingForgotten")
 Account: Any = _message("Account")
 CreateAccountsRequest: Any = _message("CreateAccountsRequest")
+Folder: Any = _message("Folder")
 ListThingsRequest: Any = _message("ListThingsRequest")
 ListUncappedRequest: Any = _message("ListUncappedRequest")
 

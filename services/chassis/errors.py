@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, cast
 
@@ -31,15 +32,36 @@ STATUS_METADATA_KEY: Final = "grpc-status-details-bin"
 """Trailing metadata that carries google.rpc.Status, as grpc-status defines it."""
 
 
+MAX_VIOLATIONS: Final = 20
+"""Violations that one error lists. An error travels in the trailers of the call, for which gRPC clients have 8 KiB."""
+_IN_MESSAGE: Final = 5
+_LONGEST_FIELD: Final = 100  # characters
+_LONGEST_DESCRIPTION: Final = 200
+
+
 class FieldInvalid(ServiceError):
-    """A field of the request breaks a rule; `violations` are pairs of field path and description."""
+    """Fields of the request break rules. `violations` are pairs of field path and description, the first
+    MAX_VIOLATIONS of those given; the message tells the first few and how many there are besides.
+    """
 
     kind = ErrorKind.INVALID_ARGUMENT
     reason = "FIELD_INVALID"
 
-    def __init__(self, violations: list[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
-        self.violations = violations
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        self.violations = [
+            (_shortened(field, _LONGEST_FIELD), _shortened(description, _LONGEST_DESCRIPTION))
+            for field, description in violations[:MAX_VIOLATIONS]
+        ]
+        told = [f"{field}: {description}" for field, description in self.violations[:_IN_MESSAGE]]
+        if len(violations) > _IN_MESSAGE:
+            told.append(f"and {len(violations) - _IN_MESSAGE} more")
+        if len(violations) > MAX_VIOLATIONS:
+            told.append(f"the details list the first {MAX_VIOLATIONS}")
+        super().__init__("; ".join(told))
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 class DependencyUnavailable(ServiceError):

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from services.chassis.contract import Method
 from services.chassis.errors import FieldInvalid
 from services.chassis.interceptors.layer import Handler, Inside, Unreadable, guard
+from services.chassis.interceptors.sizes import SizeCheck
 from services.chassis.kernel import ErrorKind, ServiceError
 
 _validator: Final = protovalidate.Validator()
@@ -59,10 +60,10 @@ def _updated_paths(request: Message, resource: FieldDescriptor) -> frozenset[str
 
 
 def _refuse_nothing(request: Message, resource: FieldDescriptor) -> None:
-    """Raises FieldInvalid for an update of nothing: over HTTP it is a misspelt field, which the edge drops."""
+    """Raises FieldInvalid for an update of nothing."""
     populated = {field.name for field, _ in getattr(request, resource.name).ListFields()}
     if not getattr(request, _MASK).paths and not populated - _NOT_CHANGES:
-        raise FieldInvalid([(_MASK, "must name a field to change, or a field must be given; unknown ones are ignored")])
+        raise FieldInvalid([(_MASK, "must name a field to change, or a field must be given")])
 
 
 def _refuse_nul(request: Message) -> None:
@@ -94,10 +95,12 @@ def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
     field. In an update only the fields that are being changed are held to their rules.
     """
     resource = _resource_field(method)
+    check_sizes = SizeCheck(method.request)
 
     def check(request: Message | Unreadable) -> None:
         if isinstance(request, Unreadable):
             raise RequestMalformed(f"no {method.request.full_name}, or one with text that is not UTF-8")
+        check_sizes(request)
         if b"\0" in request.SerializeToString():
             _refuse_nul(request)
         if resource is not None:
