@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -12,13 +11,12 @@ from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
 from services.chassis.call import current_call, remaining
-from services.chassis.contract import Method, method_at
+from services.chassis.contract import GENERATED, Method, method_at
 from services.chassis.credentials import Credentials
 from services.chassis.errors import DeadlinePassed, DependencyUnavailable, remote_error
 from services.chassis.interceptors.access import CLAIMS_METADATA_KEY, SERVICE_METADATA_KEY
 from services.chassis.kernel import ErrorKind
 
-GENERATED: Final = Path(__file__).parents[2] / "generated"
 _MARGIN: Final = 0.02  # seconds kept back from the caller's deadline to answer it
 _FAILURES_TO_OPEN: Final = 5
 _OPEN_SECONDS: Final = 2.0

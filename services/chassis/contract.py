@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from bookstore.policy.v1 import policy_pb2
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
-from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions, ServiceOptions
+
+GENERATED: Final = Path(__file__).parents[2] / "generated"
+"""What `make protos` writes."""
 
 
 class ContractIncomplete(Exception):
@@ -41,7 +47,22 @@ class Method:
 
 def process_of(service: ServiceDescriptor) -> str:
     """Name of the process that serves a service: the policy's `served_by` or the context of its package."""
-    return service.GetOptions().Extensions[policy_pb2.served_by] or service.full_name.split(".")[1]
+    return _process(service.full_name, service.GetOptions())
+
+
+def _process(full_name: str, options: ServiceOptions) -> str:
+    return options.Extensions[policy_pb2.served_by] or full_name.split(".")[1]
+
+
+def public_contract() -> FileDescriptorSet:
+    """What clients may know: the RPCs that the edge lets in and all that these use, with comments."""
+    return FileDescriptorSet.FromString((GENERATED / "public.binpb").read_bytes())
+
+
+def processes_by_service(files: FileDescriptorSet) -> Mapping[str, str]:
+    """The process that serves each service of `files`, by the full name of the service."""
+    names = ((f"{file.package}.{service.name}", service.options) for file in files.file for service in file.service)
+    return {name: _process(name, options) for name, options in names}
 
 
 def method_of(descriptor: MethodDescriptor) -> Method:

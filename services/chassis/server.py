@@ -1,4 +1,4 @@
-"""Serves one service: bounded threads, composed handlers, health, reflection, graceful stop."""
+"""Serves one service: bounded threads, composed handlers, health, graceful stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Final
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from opentelemetry.instrumentation.grpc import filters, server_interceptor
 
 import services
@@ -19,11 +18,11 @@ from services.chassis.errors import Overloaded
 from services.chassis.interceptors import Handler, Inside, compose
 from services.chassis.interceptors.layer import lenient
 from services.chassis.service import Service
-from services.chassis.settings import ChassisSettings, Environment
+from services.chassis.settings import ChassisSettings
 
 _log = structlog.get_logger("server")
 _MEGABYTE: Final = 1024 * 1024
-_HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+_OF_GRPC: Final = "grpc."  # its own services: health, reflection
 _QUEUE_PER_THREAD: Final = 8  # calls that may wait for a thread before new ones are refused
 
 
@@ -105,7 +104,7 @@ class Server:
             self._pool,
             interceptors=[
                 server_interceptor(  # type: ignore[no-untyped-call]
-                    filter_=filters.negate(filters.health_check())
+                    filter_=filters.negate(filters.service_prefix(_OF_GRPC))
                 )
             ],
             maximum_concurrent_rpcs=settings.threads * _QUEUE_PER_THREAD,
@@ -125,8 +124,7 @@ class Server:
         self._health = _Health(experimental_thread_pool=ThreadPoolExecutor(max_workers=1))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self.service_names = self._register(service, inside)
-        if settings.environment is Environment.DEVELOPMENT:
-            reflection.enable_server_reflection([*self.service_names, _HEALTH, reflection.SERVICE_NAME], self._grpc)
+        self._grpc.add_generic_rpc_handlers(service.unguarded)
         self.port = self._listen(credentials)
 
     def _register(self, service: Service, inside: Inside) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ class Service:
     servicers: tuple[Servicer, ...]
     subscriptions: tuple[Subscription, ...] = ()
     workers: tuple[Worker, ...] = ()
+    unguarded: tuple[grpc.GenericRpcHandler, ...] = ()
+    """Handlers of gRPC's own services, such as reflection: no contract, no policy, and no interceptor around them."""
 
 
 class Runtime:

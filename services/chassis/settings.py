@@ -30,7 +30,7 @@ def read_settings(kind: type[SettingsT]) -> SettingsT:
 
 
 class Environment(StrEnum):
-    """Where the process runs; development adds reflection and the token command."""
+    """Where the process runs; development adds reflection at the edge and the token command."""
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"

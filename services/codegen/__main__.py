@@ -36,8 +36,8 @@ def main() -> int:
 
 def write(root: Path) -> None:
     """Regenerates generated/ and names what changed. Raises ContractError, in the end, for house rules broken."""
-    contract, descriptors = outputs.load(root)
-    changed = outputs.write(root / outputs.GENERATED, outputs.render(root, contract, descriptors))
+    contract, built = outputs.load(root)
+    changed = outputs.write(root / outputs.GENERATED, outputs.render(root, contract, built))
     (root / outputs.ERRORS_PAGE).write_bytes(errors_page(contract))
     for path in changed:
         print(f"{outputs.GENERATED}/{path}")
@@ -47,9 +47,9 @@ def write(root: Path) -> None:
 
 def check(root: Path) -> None:
     """Raises ContractError when a contract breaks a house rule or generated/ is not what the contracts say."""
-    contract, descriptors = outputs.load(root)
+    contract, built = outputs.load(root)
     _refuse(problems(contract))
-    stale = outputs.differences(root / outputs.GENERATED, outputs.render(root, contract, descriptors))
+    stale = outputs.differences(root / outputs.GENERATED, outputs.render(root, contract, built))
     _refuse([f"{outputs.GENERATED}/{path}: stale, run `make protos`" for path in stale])
     page = root / outputs.ERRORS_PAGE
     if not page.is_file() or page.read_bytes() != errors_page(contract):

@@ -8,15 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from services.codegen.contract import OWN_ROOT, ContractError
+from services.codegen.contract import ContractError
 from services.codegen.third_party import assemble
 
 THIRD_PARTY = Path("build/third_party")
-# In buf's image format a file that is only imported carries field 8042 (ImageFileExtension) with is_import set. Without
-# it buf takes files that nobody imports any more for deleted ones.
-_IMPORT_MARK = b"\xd2\xf6\x03\x02\x08\x01"
 _TYPED = ("google/api", "google/rpc", "google/type")
 
 
@@ -32,6 +29,15 @@ def build(root: Path) -> bytes:
 def descriptors(root: Path) -> FileDescriptorSet:
     """What `build` says, read. Raises ContractError."""
     return FileDescriptorSet.FromString(build(root))
+
+
+def selected(root: Path, built: bytes, types: Sequence[str]) -> bytes:
+    """The part of the descriptor set `built` that describes `types` (packages, RPCs, messages, enums) and all they use.
+
+    Comments stay with what they explain. Raises ContractError.
+    """
+    wanted = [f"--type={name}" for name in types]
+    return _run(root, "build", "-", *wanted, "--as-file-descriptor-set", "-o", "-", stdin=built)
 
 
 def python_stubs(root: Path, target: Path) -> None:
@@ -51,17 +57,13 @@ def typings(root: Path, target: Path) -> None:
 
 def breaking(root: Path, base: bytes) -> None:
     """Compares the contracts at `root` with `base`, an older descriptor set. Raises ContractError naming each break."""
-    image = FileDescriptorSet()
-    for file in FileDescriptorSet.FromString(base).file:
-        mark = b"" if file.package.startswith(OWN_ROOT) else _IMPORT_MARK
-        image.file.append(FileDescriptorProto.FromString(file.SerializeToString() + mark))
     with tempfile.NamedTemporaryFile(suffix=".binpb") as against:
-        against.write(image.SerializeToString())
+        against.write(base)
         against.flush()
         _run(root, "breaking", "protos", "--exclude-imports", "--against", against.name)
 
 
-def _run(root: Path, *arguments: str) -> bytes:
+def _run(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     programs = Path(sys.executable).parent
     environment = {
         **os.environ,
@@ -70,7 +72,7 @@ def _run(root: Path, *arguments: str) -> bytes:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command: Sequence[str] = [str(programs / "buf"), *arguments]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=root, env=environment, input=stdin, capture_output=True, check=False)
     if done.returncode != 0:
         raise ContractError((done.stderr + done.stdout).decode(errors="replace").strip())
     return done.stdout

@@ -1,4 +1,8 @@
-"""The descriptor set that Envoy's transcoder, gRPC reflection and `buf breaking` read."""
+"""The descriptor sets: the whole contract for Envoy's transcoder and `buf breaking`, the public part for clients.
+
+Both are images in buf's sense: a file that is not ours carries a mark that it is only imported, which is nothing to
+other readers.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +11,33 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
-from services.codegen.contract import OWN_ROOT
+from services.codegen.contract import OWN_ROOT, Contract
 
 # Envoy prints an error without its details when their types are not in the set, and no contract imports them.
 _ALSO = ("google/rpc/error_details.proto", "google/rpc/status.proto")
+# Field 8042 (buf.alpha.image.v1.ImageFileExtension) with is_import set. Without it buf takes files that are no longer
+# imported for deleted ones, and generates code for all.
+_IMPORT_MARK = b"\xd2\xf6\x03\x02\x08\x01"
 
 
-def descriptor_set(built: bytes) -> bytes:
-    """Our files, all they import and the error details; imports first, no source info, the same bytes every time.
+def public_types(contract: Contract) -> list[str]:
+    """Names of what clients may know: the RPCs that the edge lets in, the reasons of errors and their details."""
+    methods = [method.descriptor.full_name for method in contract.methods if method.external]
+    reasons = [
+        enum.full_name
+        for file in contract.files.values()
+        if file.name.endswith("_errors.proto")
+        for enum in file.enum_types_by_name.values()
+    ]
+    return [*methods, *sorted(reasons), "google.rpc"]
 
-    `built` is the FileDescriptorSet of `buf build`. It is read by a class that knows no extension: those this process
-    happens to have imported would be written in another order than unknown ones.
+
+def descriptor_set(built: bytes, *, comments: bool = False) -> bytes:
+    """Our files, all they import and the error details; imports first, the same bytes every time.
+
+    With `comments` our own files keep their source info. `built` is the FileDescriptorSet of `buf build`. It is read by
+    a class that knows no extension: those this process happens to have imported would be written in another order than
+    unknown ones.
     """
     pool = DescriptorPool()
     pool.AddSerializedFile(descriptor_pb2.DESCRIPTOR.serialized_pb)
@@ -29,8 +49,13 @@ def descriptor_set(built: bytes) -> bytes:
         _add(name, known, ordered)
     chosen: Any = plain()
     for file in ordered.values():
-        chosen.file.add().CopyFrom(file)
-        chosen.file[-1].ClearField("source_code_info")
+        own = file.package.startswith(OWN_ROOT)
+        added = chosen.file.add()
+        added.CopyFrom(file)
+        if not (own and comments):
+            added.ClearField("source_code_info")
+        if not own:
+            added.MergeFromString(_IMPORT_MARK)
     written: bytes = chosen.SerializeToString(deterministic=True)
     return written
 

@@ -8,7 +8,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from services.codegen import buf
 from services.codegen.contract import Contract
-from services.codegen.descriptor_set import descriptor_set
+from services.codegen.descriptor_set import descriptor_set, public_types
 from services.codegen.envoy import envoy_parts
 from services.codegen.openapi import openapi
 from services.codegen.service_config import service_configs
@@ -19,14 +19,18 @@ _IGNORED = "__pycache__"
 
 
 def load(root: Path) -> tuple[Contract, bytes]:
-    """The contract under `root`/protos and its descriptor set. Raises ContractError when buf cannot read it."""
+    """The contract under `root`/protos and what buf builds of it. Raises ContractError when buf cannot read it."""
     built = buf.build(root)
-    return Contract(FileDescriptorSet.FromString(built)), descriptor_set(built)
+    return Contract(FileDescriptorSet.FromString(built)), built
 
 
-def render(root: Path, contract: Contract, descriptors: bytes) -> Mapping[str, bytes]:
+def render(root: Path, contract: Contract, built: bytes) -> Mapping[str, bytes]:
     """Every generated file by its path below generated/. Raises ContractError."""
-    files: dict[str, bytes] = {"descriptor_set.binpb": descriptors}
+    public = buf.selected(root, built, public_types(contract))
+    files: dict[str, bytes] = {
+        "descriptor_set.binpb": descriptor_set(built),
+        "public.binpb": descriptor_set(public, comments=True),
+    }
     files |= {f"service_config/{process}.json": text for process, text in service_configs(contract).items()}
     files |= {f"envoy/{name}": text for name, text in envoy_parts(contract).items()}
     files["openapi/bookstore.yaml"] = openapi(contract)

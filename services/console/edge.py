@@ -71,8 +71,8 @@ def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = G
         "access_log": str(edge.access_log),
         "jwks_uri": f"http://{reachable(edge.bind)}:{edge.http_port}/.well-known/jwks.json",
         "tracer": _tracer(edge.otlp_endpoint),
-        "json_routes": _routes(parts, "http_routes"),
-        "grpc_routes": _routes(parts, "grpc_routes"),
+        "json_routes": _routes(parts, parts.made("http_routes")),
+        "grpc_routes": _routes(parts, [*parts.made("grpc_routes"), *parts.written("grpc_own_routes.yaml")]),
         "json_replies": json_replies(parts.written("local_replies.yaml"), cors_headers),
         "grpc_replies": grpc_replies(cors_headers),
         "cors_mutations": [{"append": header} for header in cors_headers],
@@ -140,8 +140,8 @@ def _with_descriptor_set(part: Any, file: str) -> Any:
     return part
 
 
-def _routes(parts: _Parts, generated: str) -> list[object]:
-    return [*parts.written("preflight_routes.yaml"), *parts.made(generated), *parts.written("fallback_routes.yaml")]
+def _routes(parts: _Parts, between: Sequence[object]) -> list[object]:
+    return [*parts.written("preflight_routes.yaml"), *between, *parts.written("fallback_routes.yaml")]
 
 
 def _clusters(edge: Edge, parts: _Parts) -> list[object]:

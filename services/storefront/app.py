@@ -9,10 +9,14 @@ from bookstore.ops.v1.ops_service_pb2_grpc import add_StatusServiceServicer_to_s
 from bookstore.storefront.v1.storefront_service_pb2_grpc import add_StorefrontServiceServicer_to_server
 
 from services.chassis.channel import known_services
+from services.chassis.contract import processes_by_service, public_contract
+from services.chassis.reflection import Reflection
 from services.chassis.service import Runtime, Service, Servicer
+from services.chassis.settings import Environment
 from services.storefront.api import StatusApi, StorefrontApi
 from services.storefront.book_page import BookPages
 from services.storefront.clients import GrpcCatalog, GrpcHealth, GrpcInventory, GrpcPromotions
+from services.storefront.shop_health import ShopHealth
 from services.storefront.shop_status import ShopStatus
 
 _QUESTIONS_AT_ONCE: Final = 32  # two optional parts for each of the process's 16 calls
@@ -35,10 +39,18 @@ def build(runtime: Runtime) -> Service:
         executor=ThreadPoolExecutor(_CHECKS_AT_ONCE, thread_name_prefix="health"),
         clock=runtime.clock,
     )
+    public = public_contract()
+    served_by = processes_by_service(public)
+    health = ShopHealth(shop, served_by)
+    unguarded = health.handlers()
+    if runtime.chassis.environment is Environment.DEVELOPMENT:
+        unguarded += Reflection(public, served_by).handlers()
     return Service(
         name="storefront",
         servicers=(
             Servicer(add_StorefrontServiceServicer_to_server, StorefrontApi(pages)),
             Servicer(add_StatusServiceServicer_to_server, StatusApi(shop)),
         ),
+        unguarded=unguarded,
+        workers=(health.worker(),),
     )

@@ -13,13 +13,13 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from services.codegen import buf, outputs
-from services.codegen.contract import Access, Contract, Idempotency, Method
+from services.codegen.contract import OWN_ROOT, Access, Contract, Idempotency, Method
 from services.codegen.envoy import jwt_requirement
 from services.codegen.third_party import VALIDATE, validate_descriptor
 
 REPOSITORY = Path(__file__).parents[2]
 GENERATED = REPOSITORY / outputs.GENERATED
-CONTRACT, DESCRIPTORS = outputs.load(REPOSITORY)
+CONTRACT, BUILT = outputs.load(REPOSITORY)
 EXTERNAL = [method for method in CONTRACT.methods if method.external]
 BINDINGS = [(method, route) for method in EXTERNAL for route in method.routes]
 
@@ -45,7 +45,7 @@ def milliseconds(grpc_timeout: str) -> int:
 
 
 def test_two_runs_give_the_same_bytes_and_those_are_committed() -> None:
-    first = outputs.render(REPOSITORY, CONTRACT, DESCRIPTORS)
+    first = outputs.render(REPOSITORY, CONTRACT, BUILT)
     second = outputs.render(REPOSITORY, *outputs.load(REPOSITORY))
     assert first == second
     assert outputs.differences(GENERATED, first) == ()
@@ -67,6 +67,24 @@ def test_the_descriptor_set_is_complete_and_carries_no_source() -> None:
     assert pool.FindMessageTypeByName("google.rpc.ErrorInfo").full_name == "google.rpc.ErrorInfo"
     for method in CONTRACT.methods:
         assert method.descriptor.name in pool.FindServiceByName(method.service).methods_by_name
+
+
+def test_the_public_contract_has_what_the_edge_lets_in_and_no_more() -> None:
+    files = FileDescriptorSet.FromString((GENERATED / "public.binpb").read_bytes()).file
+    own = [file for file in files if file.package.startswith(OWN_ROOT)]
+    methods = {f"{f.package}.{s.name}/{m.name}" for f in own for s in f.service for m in s.method}
+    assert methods == {method.name for method in EXTERNAL}
+    messages = {f"{file.package}.{message.name}" for file in own for message in file.message_type}
+    assert "bookstore.inventory.v1.ReserveStockRequest" not in messages
+    enums = {f"{file.package}.{enum.name}" for file in own for enum in file.enum_type}
+    assert {"bookstore.orders.v1.OrdersErrorReason", "bookstore.policy.v1.PlatformErrorReason"} <= enums
+
+
+def test_the_public_contract_keeps_our_comments() -> None:
+    public = Contract(FileDescriptorSet.FromString((GENERATED / "public.binpb").read_bytes()))
+    assert {method.name: method.comment for method in public.methods} == {
+        method.name: method.comment for method in EXTERNAL
+    }
 
 
 @pytest.mark.parametrize("process", sorted({method.served_by for method in CONTRACT.methods}))

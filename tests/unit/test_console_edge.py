@@ -84,7 +84,7 @@ def test_a_missing_generated_part_says_how_to_make_it(tmp_path: Path) -> None:
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     hand_written = tmp_path / "envoy"
     hand_written.mkdir()
-    for name in ("preflight_routes", "fallback_routes", "local_replies", "cors_headers"):
+    for name in ("preflight_routes", "grpc_own_routes", "fallback_routes", "local_replies", "cors_headers"):
         (hand_written / f"{name}.yaml").write_text("[]")
     (hand_written / "cluster.yaml").write_text("name: !setting cluster_name")
     (hand_written / "bootstrap.yaml").write_text("port: !setting colour")
