@@ -22,7 +22,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Show the targets.
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Set up ------------------------------------------------------------------------------------------------------------
 
@@ -65,6 +65,10 @@ run: setup ## Start the whole bookstore: migrate, seed, every process, the edge.
 .PHONY: protos
 protos: setup-dev ## Regenerate generated/ from protos/.
 	@$(CODEGEN) write
+
+.PHONY: third-party
+third-party: setup-dev ## Put what protos/ imports into build/third_party, for buf and protoc.
+	@$(CODEGEN) third-party
 
 .PHONY: check
 check: format-check lint types contracts imports ## Everything that can be checked without running.

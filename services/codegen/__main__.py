@@ -1,4 +1,4 @@
-"""`python -m services.codegen write|check|breaking`, run in the root of the repository."""
+"""`python -m services.codegen write|check|breaking|third-party`, run in the root of the repository."""
 
 import argparse
 import subprocess
@@ -9,6 +9,7 @@ from services.codegen import buf, outputs
 from services.codegen.checks import problems
 from services.codegen.contract import Contract, ContractError
 from services.codegen.errors_page import errors_page
+from services.codegen.third_party import assemble
 
 
 def main() -> int:
@@ -19,6 +20,7 @@ def main() -> int:
     tasks.add_parser("check", help="hold the contracts to the house rules and generated/ to the contracts")
     against = tasks.add_parser("breaking", help="compare the contracts with an older revision")
     against.add_argument("--base", default="HEAD", help="the git revision to compare with")
+    tasks.add_parser("third-party", help="put what the contracts import into build/third_party")
     arguments = parser.parse_args()
     try:
         match arguments.task:
@@ -26,6 +28,8 @@ def main() -> int:
                 write(Path.cwd())
             case "check":
                 check(Path.cwd())
+            case "third-party":
+                assemble(Path.cwd() / buf.THIRD_PARTY)
             case _:
                 breaking(Path.cwd(), arguments.base)
     except ContractError as error:
