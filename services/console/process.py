@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from services.console import logs
 from services.console.errors import Refused
 from services.console.state import Phase, ProcessState
 
@@ -20,9 +21,9 @@ _PROBE_INTERVAL: Final = 0.05  # seconds between two questions whether it is rea
 _STEADY_AFTER: Final = 10.0  # seconds after which a process counts as recovered and back-off begins anew
 _FIRST_PAUSE: Final = 0.25  # seconds before the second restart in a row; the first is immediate
 _LONGEST_PAUSE: Final = 2.0  # seconds; with its start a process is back within 5, however often it is killed
+_LONGEST_PAUSE_UNREADY: Final = 10.0  # seconds, for one that ends before it is ready: starts cost processor time
 _TAIL_BYTES: Final = 64 * 1024
 _OWN_WORDS: Final = " cannot start: "  # services.chassis.process says it so
-_LOG_LIMIT: Final = 8 * 1024 * 1024  # bytes; a larger log moves to <name>.log.1 when its process starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,13 @@ class Program:
     metrics: str = ""
 
 
-def pause_before_restart(in_a_row: int) -> float:
-    """Seconds to wait with a restart when `in_a_row` others went before it shortly."""
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (in_a_row - 1)) if in_a_row else 0.0
+def pause_before_restart(in_a_row: int, *, was_ready: bool = True) -> float:
+    """Seconds to wait with a restart when `in_a_row` others went before it shortly.
+
+    A process that `was_ready` was ended from outside; one that was not will most likely end again.
+    """
+    longest = _LONGEST_PAUSE if was_ready else _LONGEST_PAUSE_UNREADY
+    return min(longest, _FIRST_PAUSE * 2 ** (min(in_a_row, 16) - 1)) if in_a_row else 0.0
 
 
 class Crash(Refused):
@@ -53,8 +58,7 @@ class Crash(Refused):
 
 async def spawn(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
     """Starts a command that dies with this process, cut off from the terminal, writing to the end of `log`."""
-    if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        log.replace(log.with_name(f"{log.name}.1"))
+    logs.bound(log)
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(_CHILD), str(os.getpid())),
@@ -77,6 +81,8 @@ class ManagedProcess:
         self.program = program
         self.phase = Phase.STOPPED
         self.restarts = 0
+        self.ends_in_a_row = 0
+        """How often it has ended unasked without having run for a while in between."""
         self._changed = changed
         self._ended = ended
         self._process: asyncio.subprocess.Process | None = None
@@ -84,6 +90,7 @@ class ManagedProcess:
         self._crashed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
+        self._was_ready = False
         self._log_began = 0
 
     @property
@@ -150,19 +157,19 @@ class ManagedProcess:
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
-        in_a_row = 0
         while not self._stopping:
             began = loop.time()
             description = await self._run_once()
             if self._is_stopping():
                 return
             if loop.time() - began > _STEADY_AFTER:
-                in_a_row = 0
+                self.ends_in_a_row = 0
             self._crashed.set()
             self._become(Phase.WAITING)
+            pause = pause_before_restart(self.ends_in_a_row, was_ready=self._was_ready)
+            self.ends_in_a_row += 1
             self._ended(self, description)
-            await asyncio.sleep(pause_before_restart(in_a_row))
-            in_a_row += 1
+            await asyncio.sleep(pause)
             self.restarts += 1
 
     async def _run_once(self) -> str:
@@ -172,6 +179,7 @@ class ManagedProcess:
                 self.program.command, environment=self.program.environment, log=self.program.log
             )
         except OSError as error:
+            self._was_ready = False
             return f"could not be started: {error}"
         self._changed()
         probing = asyncio.create_task(self._probe(), name=f"probe-{self.program.name}")
@@ -179,6 +187,7 @@ class ManagedProcess:
             code = await self._process.wait()
         finally:
             probing.cancel()
+            self._was_ready = self._ready.is_set()
             self._ready.clear()
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 

@@ -58,6 +58,7 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
         services=tuple(_service(settings, place, places, shared) for place in places),
         edge=_edge(settings, places, shared),
         drain=EdgeDrain(f"http://{LOOPBACK}:{settings.admin_port}"),
+        logs=folder.logs,
         opening=None
         if folder.seeded.exists()
         else Task(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from services.console.logs import keep_bounded
 from services.console.process import ManagedProcess, Program, run_to_end, tail
 from services.console.progress import Progress
 from services.console.state import StackState
@@ -51,6 +52,8 @@ class Stack:
     services: tuple[Program, ...]
     edge: Program
     drain: Drain
+    logs: Path
+    """The folder of every log file; they are kept from growing without bound while the stack runs."""
     opening: Task | None
     """What is done once the edge answers: administrator and first books."""
     keepsakes: Mapping[str, Path] = field(default_factory=dict)
@@ -98,6 +101,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._signalled)
         starting = asyncio.create_task(self._start(), name="start")
         stop_asked = asyncio.create_task(self._stop_asked.wait(), name="stop-asked")
+        bounding = asyncio.create_task(keep_bounded(self._stack.logs), name="bound-logs")
         try:
             await asyncio.wait({starting, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
@@ -107,6 +111,7 @@ class Supervisor:
             stop_asked.cancel()
             await _cancel(starting)
             await self._stop()
+            await _cancel(bounding)
 
     def ask_to_stop(self) -> None:
         """Stops the stack; asked a second time, without waiting for anything to finish."""
@@ -171,10 +176,13 @@ class Supervisor:
         return ManagedProcess(program, changed=self._changed, ended=self._ended)
 
     def _ended(self, process: ManagedProcess, description: str) -> None:
-        if self._is_up:
-            name = process.program.name
+        """Says so; of a process that ends again and again every time that the count has doubled."""
+        count = process.ends_in_a_row
+        if self._is_up and count & (count - 1) == 0:
+            again = f", the {count}th time in a row" if count > 2 else ""
             self._progress.say(
-                f"{name} {description}; starting it again. Its log ends with:\n{tail(process.program.log, lines=5)}"
+                f"{process.program.name} {description}{again}; starting it again. Its log ends with:\n"
+                f"{tail(process.program.log, lines=5)}"
             )
 
     def _changed(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from services.console.process import Crash, Program, explanation, log_size, pause_before_restart, run_to_end, tail
+from services.console.process import Crash, Program, explanation, log_size, pause_before_restart, tail
 from services.console.progress import Progress
 from services.console.roster import SOURCE
 from services.console.state import Phase, StackState
@@ -94,6 +94,7 @@ class Theatre:
             services=services or (self.program("service"),),
             edge=self.program("edge"),
             drain=drain,
+            logs=self.folder,
             opening=self.task("opening"),
             keepsakes={"first password": self.folder / "opening.log", "mail": self.folder / "none"},
         )
@@ -194,11 +195,35 @@ def test_a_killed_process_is_back_with_its_neighbours_untouched(theatre: Theatre
     assert "one was ended by SIGKILL; starting it again. Its log ends with:\n  one\n  two" in printed
 
 
+def test_a_process_that_ends_again_and_again_is_reported_less_and_less_often(theatre: Theatre) -> None:
+    async def scenario() -> str:
+        supervisor, console = theatre.supervisor(theatre.stack())
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        for number in range(5):
+            pid = theatre.pid("service")
+            os.kill(pid, signal.SIGKILL)
+            await _until(lambda pid=pid: theatre.pid("service") not in (0, pid))  # type: ignore[misc]
+            assert theatre.state().processes[1].restarts == number + 1
+        supervisor.ask_to_stop()
+        await running
+        return console.export_text()
+
+    said = [line for line in asyncio.run(scenario()).splitlines() if "starting it again" in line]
+    assert [" the 4th time in a row;" in line for line in said] == [False, False, True]
+
+
 def test_restarts_back_off_but_leave_time_to_be_back_within_five_seconds() -> None:
     pauses = [pause_before_restart(in_a_row) for in_a_row in range(20)]
     assert pauses[0] == 0
     assert pauses[:5] == sorted(set(pauses))
     assert max(pauses) <= 2
+
+
+def test_a_process_that_never_gets_ready_is_started_less_and_less_often() -> None:
+    pauses = [pause_before_restart(in_a_row, was_ready=False) for in_a_row in range(2000)]
+    assert pauses == sorted(pauses)
+    assert (pauses[0], max(pauses)) == (0, 10)
 
 
 def test_a_service_that_ends_while_starting_fails_the_start_and_shows_its_log(theatre: Theatre) -> None:
@@ -332,15 +357,6 @@ def _wait_for_command(pid: int, words: str) -> None:
     deadline = time.monotonic() + HANG_SECONDS
     while words not in Path(f"/proc/{pid}/cmdline").read_text():
         assert time.monotonic() < deadline
-
-
-def test_a_large_log_moves_aside_when_its_process_starts(theatre: Theatre) -> None:
-    log = theatre.folder / "migration.log"
-    log.write_bytes(b"x" * (8 * 1024 * 1024 + 1))
-    task = theatre.task("migration", code="print('fresh')")
-    asyncio.run(run_to_end(task.command, environment=task.environment, log=log, name="migration"))
-    assert log.read_text() == "fresh\n"
-    assert log.with_name("migration.log.1").exists()
 
 
 def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
