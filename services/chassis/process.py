@@ -17,13 +17,15 @@ from services.chassis import migrations, telemetry
 from services.chassis.broker import Broker, NatsBroker
 from services.chassis.credentials import Credentials, CredentialsMissing
 from services.chassis.database import StorageUnavailable
+from services.chassis.health import Dependency
 from services.chassis.inbox import Consumer
 from services.chassis.interceptors import Inside
 from services.chassis.kernel import SystemClock, SystemIds
 from services.chassis.outbox import Relay
 from services.chassis.server import AddressTaken, Server
 from services.chassis.service import Build, Runtime, Service
-from services.chassis.settings import ChassisSettings, Environment, Misconfigured, read_settings
+from services.chassis.settings import ChassisSettings, Environment, Misconfigured, TraceExport, read_settings
+from services.chassis.trace_collector import probe_collector
 from services.chassis.worker import Worker
 
 _log = structlog.get_logger("process")
@@ -31,6 +33,7 @@ _STOP_WORKER: Final = timedelta(seconds=3)
 _PROBE_EVERY: Final = timedelta(seconds=2)
 _RELAY_EVERY: Final = timedelta(seconds=1)
 _PURGE_EVERY: Final = timedelta(minutes=10)
+_COLLECTOR_EVERY: Final = timedelta(seconds=30)
 
 
 def serve(name: str, build: Build) -> int:
@@ -119,8 +122,10 @@ def _trace_statements(runtime: Runtime, settings: ChassisSettings) -> None:
 
 
 def _background(service: Service, runtime: Runtime, server: Server) -> tuple[Relay | None, tuple[Worker, ...]]:
-    """Readiness, relay, consumer, purges and what the service itself does, as workers."""
-    workers = [*service.workers, _readiness(runtime, server)]
+    """Readiness, relay, consumer, purges and what the service itself does, as workers; health reports on them."""
+    readiness = _readiness(runtime, server)
+    workers = [*service.workers, readiness]
+    dependencies = [*service.dependencies]
     purges: list[Callable[[], int]] = []
     relay: Relay | None = None
     if runtime.has_database:
@@ -144,6 +149,15 @@ def _background(service: Service, runtime: Runtime, server: Server) -> tuple[Rel
         purges.append(consumer.purge)
     if purges:
         workers.append(_purging(purges))
+    if runtime.has_database:
+        dependencies.append(Dependency(name="database", is_available=lambda: not readiness.failures))
+    if runtime.has_broker:
+        dependencies.append(Dependency(name="broker", is_available=lambda: runtime.broker.is_connected))
+    if runtime.chassis.trace_export is TraceExport.OTLP:
+        collecting = Worker("collector", _COLLECTOR_EVERY, lambda: probe_collector(runtime.chassis.otlp_endpoint))
+        workers.append(collecting)
+        dependencies.append(Dependency(name="trace collector", is_available=lambda: not collecting.failures))
+    server.report(dependencies)
     return relay, tuple(workers)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.instrumentation.grpc import filters, server_interceptor
 
-import services
 from services.chassis.contract import Method, methods_of
 from services.chassis.credentials import Credentials
 from services.chassis.errors import Overloaded
+from services.chassis.health import Dependency, HealthServicer
 from services.chassis.interceptors import Handler, Inside, compose
 from services.chassis.interceptors.layer import lenient
 from services.chassis.service import Service
@@ -24,19 +25,6 @@ _log = structlog.get_logger("server")
 _MEGABYTE: Final = 1024 * 1024
 _OF_GRPC: Final = "grpc."  # its own services: health, reflection
 _QUEUE_PER_THREAD: Final = 8  # calls that may wait for a thread before new ones are refused
-
-
-VERSION_METADATA_KEY: Final = "x-bookstore-version"
-"""Initial metadata of a health check that tells the version of the code."""
-
-
-class _Health(health.HealthServicer):
-    """The health service; tells the version of the code as well."""
-
-    def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Health of one service or of the process."""
-        context.send_initial_metadata(((VERSION_METADATA_KEY, services.__version__),))
-        return super().Check(request, context)
 
 
 class AddressTaken(Exception):
@@ -121,7 +109,7 @@ class Server:
                 ("grpc.max_connection_age_grace_ms", 30_000),
             ],
         )
-        self._health = _Health(experimental_thread_pool=ThreadPoolExecutor(max_workers=1))
+        self._health = HealthServicer(experimental_thread_pool=ThreadPoolExecutor(max_workers=1))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self.service_names = self._register(service, inside)
         self._grpc.add_generic_rpc_handlers(service.unguarded)
@@ -158,6 +146,10 @@ class Server:
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self.service_names):
             self._health.set(name, status)
+
+    def report(self, dependencies: Sequence[Dependency]) -> None:
+        """Health tells from now on which of these cannot be reached."""
+        self._health.dependencies = dependencies
 
     def stop(self) -> None:
         """Refuses new calls, lets those in flight finish within the drain time, then ends them."""

@@ -13,6 +13,7 @@ from services.chassis.broker import Broker
 from services.chassis.channel import open_channel
 from services.chassis.credentials import Credentials
 from services.chassis.database import Database
+from services.chassis.health import Dependency
 from services.chassis.idempotency import Answers
 from services.chassis.inbox import Subscription
 from services.chassis.kernel import Clock, Ids
@@ -39,6 +40,8 @@ class Service:
     workers: tuple[Worker, ...] = ()
     unguarded: tuple[grpc.GenericRpcHandler, ...] = ()
     """Handlers of gRPC's own services, such as reflection: no contract, no policy, and no interceptor around them."""
+    dependencies: tuple[Dependency, ...] = ()
+    """What its health reports beside database, broker and trace collector."""
 
 
 class Runtime:
@@ -86,6 +89,11 @@ class Runtime:
         """The connection to the broker, made when first asked for."""
         return self._connect()
 
+    @property
+    def has_broker(self) -> bool:
+        """Whether the broker was asked for."""
+        return "broker" in self.__dict__
+
     @cached_property
     def outbox(self) -> Outbox:
         """Where events are written in the transaction of their cause."""
@@ -116,7 +124,7 @@ class Runtime:
         """Closes channels, broker and database."""
         for channel in self._channels.values():
             channel.close()
-        if "broker" in self.__dict__:
+        if self.has_broker:
             self.broker.close()
         if self.has_database:
             self.database.close()

@@ -21,6 +21,7 @@ from opentelemetry.util.types import Attributes
 from structlog.tracebacks import ExceptionDictTransformer
 
 from services.chassis.settings import ChassisSettings, TraceExport
+from services.chassis.trace_collector import TRACES_PATH
 
 _EXPORT_EVERY_MS = 1000
 _LARGEST_TRACE_FILE_BYTES = 32 * 1024 * 1024
@@ -60,7 +61,7 @@ def _exporter(settings: ChassisSettings, process: str) -> SpanExporter | None:
     if export is TraceExport.OTLP:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # slow to import
 
-        return OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
+        return OTLPSpanExporter(endpoint=settings.otlp_endpoint.rstrip("/") + TRACES_PATH)
     if export is TraceExport.CONSOLE:
         return ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(indent=None) + "\n")
     if export is TraceExport.FILE:

@@ -8,6 +8,7 @@ from typing import Final
 
 from bookstore.notifications.v1.notifications_service_pb2_grpc import add_NotificationServiceServicer_to_server
 
+from services.chassis.health import Dependency
 from services.chassis.service import Runtime, Service, Servicer
 from services.chassis.worker import Worker
 from services.notifications.api import NotificationsApi
@@ -24,27 +25,31 @@ from services.notifications.smtp import SmtpMailer
 MAIL_FOLDER: Final = "mail"
 """The Maildir, inside the data folder."""
 _LOOK_EVERY: Final = timedelta(seconds=2)
+_CHECK_EVERY: Final = timedelta(seconds=30)  # it signs in each time, which mail providers count
 
 
 def build(runtime: Runtime) -> Service:
     """The notification service."""
     database, clock = runtime.database, runtime.clock
     settings = runtime.settings(NotificationsSettings)
+    mailer = mailer_for(settings, runtime.chassis.data_dir)
     delivering = Delivering(
         database,
         clock=clock,
         directory=GrpcDirectory(runtime.channel("identity")),
-        mailer=mailer_for(settings, runtime.chassis.data_dir),
+        mailer=mailer,
         sender=settings.mail_from,
         most_attempts=settings.mail_attempts,
     )
     worker = Worker("deliver-mail", _LOOK_EVERY, delivering.run)
     database.on_commit(worker.wake)
+    checking = Worker("check-mailer", _CHECK_EVERY, mailer.check)
     return Service(
         name="notifications",
         servicers=(Servicer(add_NotificationServiceServicer_to_server, NotificationsApi(reading=Reading(database))),),
         subscriptions=subscriptions(Queueing(clock=clock, ids=runtime.ids)),
-        workers=(worker,),
+        workers=(worker, checking),
+        dependencies=(Dependency(name=mailer.name, is_available=lambda: not checking.failures),),
     )
 
 

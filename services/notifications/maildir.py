@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +21,8 @@ class MaildirMailer:
     Layout: Maildir (folders tmp, new and cur), readable by `mailbox.Maildir` and every common mail reader.
     """
 
+    name: Final = "mail folder"
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -28,13 +33,21 @@ class MaildirMailer:
         """
         name = f"{int(mail.time.timestamp())}.{mail.key}.bookstore"
         content = mail.message().as_bytes()
-        try:
-            for part in ("tmp", "new", "cur"):
-                (self._folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _translated():
+            self._make_folders()
             if not self._has(name):
                 self._write(name, content)
-        except OSError as error:
-            raise MailerUnavailable(f"the mail folder cannot be written: {error.strerror}") from error
+
+    def check(self) -> None:
+        """Writes a file without a name, which leaves nothing. Raises MailerUnavailable when it cannot be written."""
+        with _translated():
+            self._make_folders()
+            with tempfile.TemporaryFile(dir=self._folder / "tmp"):
+                pass
+
+    def _make_folders(self) -> None:
+        for part in ("tmp", "new", "cur"):
+            (self._folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _has(self, name: str) -> bool:
         seen = self._folder / "cur"
@@ -55,3 +68,11 @@ class MaildirMailer:
             os.fsync(folder)  # the name as well survives power loss
         finally:
             os.close(folder)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MailerUnavailable(f"the mail folder cannot be written: {error.strerror}") from error

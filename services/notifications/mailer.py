@@ -51,9 +51,18 @@ class Mail:
 class Mailer(Protocol):
     """Hands mails over for delivery."""
 
+    @property
+    def name(self) -> str:
+        """What it hands them to, for health: `mail server` or `mail folder`."""
+        ...
+
     def send(self, mail: Mail) -> None:
         """Hands one mail over; again with the same key means the same mail.
 
         Raises MailerUnavailable and AddressRefused.
         """
+        ...
+
+    def check(self) -> None:
+        """Does all that comes before the first mail. Raises MailerUnavailable when a mail could not be handed over."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,8 @@ class SmtpMailer:
     `smtps://` is encrypted from the start, `smtp://` as soon as the server offers STARTTLS; certificates are checked.
     A password is sent encrypted or to this machine only.
     """
+
+    name: Final = "mail server"
 
     def __init__(self, url: str, *, timeout: float = _TIMEOUT_SECONDS, trust: ssl.SSLContext | None = None) -> None:
         """`timeout` in seconds, for each answer of the server; `trust` the authorities, else the system's."""
@@ -48,9 +51,25 @@ class SmtpMailer:
         except smtplib.SMTPResponseException as error:  # its text can hold the address: only the number is passed on
             raise MailerUnavailable(f"the mail server answered {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise MailerUnavailable(f"the mail server does not answer ({type(error).__name__})") from None
+            raise MailerUnavailable(f"the mail server is gone ({type(error).__name__})") from None
+
+    def check(self) -> None:
+        """Connects, encrypts and signs in as for a mail. Raises MailerUnavailable."""
+        with suppress(smtplib.SMTPException, OSError), self._connected():
+            pass  # how the server takes leave does not matter
 
     def _connected(self) -> smtplib.SMTP:
+        """A session in which mails can be sent. Raises MailerUnavailable."""
+        try:
+            return self._opened()
+        except smtplib.SMTPAuthenticationError as error:
+            raise MailerUnavailable(f"the mail server rejects user or password with {error.smtp_code}") from None
+        except smtplib.SMTPResponseException as error:
+            raise MailerUnavailable(f"the mail server answered {error.smtp_code}") from None
+        except (smtplib.SMTPException, OSError) as error:  # no mail was named yet, so its text holds no address
+            raise MailerUnavailable(f"the mail server cannot be used: {error.strerror or error}") from None
+
+    def _opened(self) -> smtplib.SMTP:
         if self._secure:
             server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=self._trust)
         else:

@@ -15,7 +15,7 @@ from services.chassis.service import Runtime, Service, Servicer
 from services.chassis.settings import Environment
 from services.storefront.api import StatusApi, StorefrontApi
 from services.storefront.book_page import BookPages
-from services.storefront.clients import GrpcCatalog, GrpcHealth, GrpcInventory, GrpcPromotions
+from services.storefront.clients import GrpcCatalog, GrpcHealthChecks, GrpcInventory, GrpcPromotions
 from services.storefront.shop_health import ShopHealth
 from services.storefront.shop_status import ShopStatus
 
@@ -35,7 +35,7 @@ def build(runtime: Runtime) -> Service:
     services = known_services()
     shop = ShopStatus(
         services,
-        health=GrpcHealth({service: runtime.channel(service) for service in services}),
+        health=GrpcHealthChecks({service: runtime.channel(service) for service in services}),
         executor=ThreadPoolExecutor(_CHECKS_AT_ONCE, thread_name_prefix="health"),
         clock=runtime.clock,
     )

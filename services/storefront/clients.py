@@ -19,8 +19,8 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from services.chassis.errors import RemoteError
+from services.chassis.health import Health, read_health
 from services.chassis.kernel import ErrorKind
-from services.chassis.server import VERSION_METADATA_KEY
 from services.storefront.domain import BookNotFound
 
 _OPTIONAL_SECONDS: Final = 0.5  # an optional part may not take most of the page's two seconds
@@ -51,11 +51,11 @@ class Promotions(Protocol):
         ...
 
 
-class Health(Protocol):
+class HealthChecks(Protocol):
     """Knows how one service is doing."""
 
-    def check(self, service: str) -> tuple[bool, str]:
-        """Whether the service says it is serving, and its version. Raises ServiceError when it does not answer."""
+    def check(self, service: str) -> Health:
+        """What the service reports of itself. Raises ServiceError when it does not respond."""
         ...
 
 
@@ -104,15 +104,14 @@ class GrpcPromotions:
         return sorted(answer.promotions, key=lambda promotion: (-promotion.priority, promotion.name))
 
 
-class GrpcHealth:
+class GrpcHealthChecks:
     """The health of every service, by the gRPC health protocol."""
 
     def __init__(self, channels: Mapping[str, grpc.Channel]) -> None:
         self._stubs = {service: HealthStub(channel) for service, channel in channels.items()}
 
-    def check(self, service: str) -> tuple[bool, str]:
-        """Whether the service says it is serving, and its version. Raises ServiceError when it does not answer."""
+    def check(self, service: str) -> Health:
+        """What the service reports of itself. Raises ServiceError when it does not respond."""
         check = self._stubs[service].Check  # type: ignore[attr-defined]  # missing in the stubs
-        answer, call = check.with_call(health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS)
-        metadata = {str(key): str(value) for key, value in call.initial_metadata() or ()}
-        return answer.status == health_pb2.HealthCheckResponse.SERVING, metadata.get(VERSION_METADATA_KEY, "")
+        response, call = check.with_call(health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS)
+        return read_health(response, call.initial_metadata() or ())

@@ -18,6 +18,7 @@ SERVICE: Final = "grpc.health.v1.Health.Shop"
 """Under this name the edge finds it; under the usual one the process tells its own health, as every process does."""
 _LOOK_AGAIN: Final = timedelta(seconds=1)
 _HEALTH: Final = health_pb2.HealthCheckResponse
+_SERVES: Final = (Status.STATE_SERVING, Status.STATE_DEGRADED)
 
 
 class ShopHealth(health.HealthServicer):
@@ -78,7 +79,7 @@ class ShopHealth(health.HealthServicer):
 
     def _update(self) -> None:
         status = self._shop.status()
-        states = {service.name: service.state == Status.STATE_SERVING for service in status.services}
+        states = {service.name: service.state in _SERVES for service in status.services}
         serving = {name: states.get(process, False) for name, process in self._served_by.items()}
         serving[""] = status.state != Status.STATE_NOT_SERVING
         with self._updating:

@@ -11,9 +11,11 @@ from typing import Final
 
 from bookstore.ops.v1.status_pb2 import ServiceStatus, Status
 
+from services.chassis.health import Health
 from services.chassis.kernel import Clock, ServiceError
 from services.chassis.wire import timestamp
-from services.storefront.clients import Health
+from services.storefront.clients import HealthChecks
+from services.storefront.domain import REQUIRED, State, service_state, shop_state
 
 _FRESH: Final = timedelta(seconds=1)
 
@@ -21,7 +23,7 @@ _FRESH: Final = timedelta(seconds=1)
 class ShopStatus:
     """Asks every service at once and keeps the answer for a second, so that callers cannot make it ask more often."""
 
-    def __init__(self, services: Sequence[str], *, health: Health, executor: Executor, clock: Clock) -> None:
+    def __init__(self, services: Sequence[str], *, health: HealthChecks, executor: Executor, clock: Clock) -> None:
         self._services = sorted(services)
         self._health = health
         self._executor = executor
@@ -31,7 +33,7 @@ class ShopStatus:
         self._asked: datetime | None = None
 
     def status(self) -> Status:
-        """Health of each service and of the whole."""
+        """Health of each service and of the shop."""
         with self._lock:
             now = self._clock.now()
             if self._asked is None or now - self._asked >= _FRESH:
@@ -40,18 +42,29 @@ class ShopStatus:
 
     def _gathered(self, now: datetime) -> Status:
         asked = [self._executor.submit(copy_context().run, self._one, service) for service in self._services]
-        services = [answer.result() for answer in asked]
-        serving = all(service.state == Status.STATE_SERVING for service in services)
+        checked = dict(zip(self._services, [answer.result() for answer in asked], strict=True))
         return Status(
-            state=Status.STATE_SERVING if serving else Status.STATE_NOT_SERVING,
-            services=services,
+            state=_wire(shop_state({name: state for name, (state, _) in checked.items()})),
+            services=[
+                ServiceStatus(
+                    name=name,
+                    state=_wire(state),
+                    version=health.version,
+                    required=name in REQUIRED,
+                    unavailable=health.unavailable,
+                )
+                for name, (state, health) in checked.items()
+            ],
             check_time=timestamp(now),
         )
 
-    def _one(self, service: str) -> ServiceStatus:
+    def _one(self, service: str) -> tuple[State, Health]:
         try:
-            serving, version = self._health.check(service)
+            health = self._health.check(service)
         except ServiceError:
-            return ServiceStatus(name=service, state=Status.STATE_UNKNOWN)
-        state = Status.STATE_SERVING if serving else Status.STATE_NOT_SERVING
-        return ServiceStatus(name=service, state=state, version=version)
+            return State.UNKNOWN, Health(serving=False, version="")
+        return service_state(serving=health.serving, unavailable=health.unavailable), health
+
+
+def _wire(state: State) -> Status.State.ValueType:
+    return Status.State.Value(f"STATE_{state.value}")

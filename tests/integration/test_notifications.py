@@ -134,7 +134,7 @@ def queue(notifications: Served, order: str = "orders/1", user: str = "users/nor
 
 def deliver(notifications: Served) -> None:
     """One run of the worker."""
-    (worker,) = notifications.service.workers
+    (worker,) = (worker for worker in notifications.service.workers if worker.name == "deliver-mail")
     worker.run()
 
 

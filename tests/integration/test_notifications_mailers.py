@@ -141,3 +141,41 @@ def test_the_setting_chooses_the_mailer(tmp_path: Path) -> None:
     served = NotificationsSettings(smtp_url=SecretStr("smtp://127.0.0.1:2525"))
     assert isinstance(mailer_for(served, tmp_path), SmtpMailer)
     assert "2525" not in repr(served)
+
+
+def test_a_mailer_that_can_hand_mails_over_passes_its_check(address: str, inbox: Inbox, tmp_path: Path) -> None:
+    SmtpMailer(f"smtp://{address}").check()
+    SmtpMailer(f"smtp://shop:pass%40word@{address}").check()
+    MaildirMailer(tmp_path / "mail").check()
+    assert not inbox.received
+    assert not list((tmp_path / "mail").rglob("*.bookstore"))
+
+
+def test_the_check_says_why_no_mail_can_be_handed_over(address: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        port = silent.getsockname()[1]
+        with pytest.raises(MailerUnavailable, match="timed out"):
+            SmtpMailer(f"smtp://127.0.0.1:{port}", timeout=0.1).check()
+    with pytest.raises(MailerUnavailable, match="Connection refused"):
+        SmtpMailer(f"smtp://127.0.0.1:{port}").check()
+    with pytest.raises(MailerUnavailable, match="rejects user or password with 535"):
+        SmtpMailer(f"smtp://shop:wrong@{address}").check()
+    with pytest.raises(MailerUnavailable, match="SSL"):
+        SmtpMailer(f"smtps://{address}").check()
+    (tmp_path / "mail").write_text("a file")
+    with pytest.raises(MailerUnavailable, match="cannot be written"):
+        MaildirMailer(tmp_path / "mail").check()
+
+
+def test_a_server_that_takes_no_passwords_is_no_final_refusal_of_the_address(inbox: Inbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        mailer = SmtpMailer(f"smtp://shop:secret@127.0.0.1:{port}")
+        for hand_over in (mailer.check, lambda: mailer.send(MAIL)):
+            with pytest.raises(MailerUnavailable, match="AUTH"):
+                hand_over()
+    finally:
+        controller.stop()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.inventory.v1.stock_pb2 import Stock
-from bookstore.ops.v1.status_pb2 import Status
 from bookstore.promotions.v1.promotion_pb2 import Promotion, PromotionCondition
 from bookstore.storefront.v1.book_page_pb2 import BookPage
 from google.type.date_pb2 import Date
@@ -18,7 +17,6 @@ from services.chassis.errors import DependencyUnavailable
 from services.chassis.testing import FakeClock
 from services.storefront.book_page import BookPages
 from services.storefront.domain import BookNotFound
-from services.storefront.shop_status import ShopStatus
 
 TODAY = datetime(2026, 6, 1, tzinfo=UTC)
 PAPERBACK = Book(name="books/1", format=Book.FORMAT_PAPERBACK, categories=["Fantasy"])
@@ -98,30 +96,3 @@ def test_without_the_book_there_is_no_page(executor: Executor) -> None:
 )
 def test_whether_a_book_can_be_had(executor: Executor, book: Book, stock: Stock | None, expected: int) -> None:
     assert page(executor, FakeSources(book, stock, [])).availability == expected
-
-
-class FakeHealth:
-    """Services that serve, or do not, or do not answer; counts how often it was asked."""
-
-    def __init__(self, **states: bool | None) -> None:
-        self.states = states
-        self.asked = 0
-
-    def check(self, service: str) -> tuple[bool, str]:
-        self.asked += 1
-        state = self.states[service]
-        if state is None:
-            raise DependencyUnavailable("does not answer")
-        return state, "1.2.3"
-
-
-def test_the_shop_serves_when_every_service_does(executor: Executor) -> None:
-    clock, health = FakeClock(), FakeHealth(catalog=True, orders=True)
-    shop = ShopStatus(["orders", "catalog"], health=health, executor=executor, clock=clock)
-    assert shop.status().state == Status.STATE_SERVING
-    assert [(s.name, s.version) for s in shop.status().services] == [("catalog", "1.2.3"), ("orders", "1.2.3")]
-    assert health.asked == 2  # the second answer was a second old at most
-    health.states["orders"] = None
-    clock.advance(timedelta(seconds=1))
-    assert shop.status().state == Status.STATE_NOT_SERVING
-    assert [s.state for s in shop.status().services] == [Status.STATE_SERVING, Status.STATE_UNKNOWN]

@@ -52,9 +52,10 @@ class StatusServiceServicer:
     """
 
     def GetStatus(self, request, context):
-        """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
+        """Returns health and version of every service. A service that does not respond is part of the response, not an error.
 
-        Reads only; all services are asked at once, the answer can be a second old.
+        Reads only; all services are asked at once, the response can be a second old. The HTTP status is 200 while the shop
+        sells and 503, with the same body, while its state is NOT_SERVING.
         Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -21,9 +21,10 @@ class StatusServiceStub:
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     GetStatus: grpc.UnaryUnaryMultiCallable[ops_service_pb2.GetStatusRequest, status_pb2.Status]
-    """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
+    """Returns health and version of every service. A service that does not respond is part of the response, not an error.
 
-    Reads only; all services are asked at once, the answer can be a second old.
+    Reads only; all services are asked at once, the response can be a second old. The HTTP status is 200 while the shop
+    sells and 503, with the same body, while its state is NOT_SERVING.
     Errors: none of its own.
     """
 
@@ -39,9 +40,10 @@ class StatusServiceServicer(metaclass=abc_1.ABCMeta):
         request: ops_service_pb2.GetStatusRequest,
         context: grpc.ServicerContext,
     ) -> status_pb2.Status:
-        """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
+        """Returns health and version of every service. A service that does not respond is part of the response, not an error.
 
-        Reads only; all services are asked at once, the answer can be a second old.
+        Reads only; all services are asked at once, the response can be a second old. The HTTP status is 200 while the shop
+        sells and 503, with the same body, while its state is NOT_SERVING.
         Errors: none of its own.
         """
 

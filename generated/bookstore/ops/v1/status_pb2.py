@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62ookstore/ops/v1/status.proto\x12\x10\x62ookstore.ops.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x02\n\x06Status\x12:\n\x05state\x18\x01 \x01(\x0e\x32\x1e.bookstore.ops.v1.Status.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x08services\x18\x02 \x03(\x0b\x32\x1f.bookstore.ops.v1.ServiceStatusB\x04\xe2\x41\x01\x03R\x08services\x12?\n\ncheck_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tcheckTime\"[\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SERVING\x10\x01\x12\x15\n\x11STATE_NOT_SERVING\x10\x02\x12\x11\n\rSTATE_UNKNOWN\x10\x03\"\x85\x01\n\rServiceStatus\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x04name\x12:\n\x05state\x18\x02 \x01(\x0e\x32\x1e.bookstore.ops.v1.Status.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x1e\n\x07version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x07versionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62ookstore/ops/v1/status.proto\x12\x10\x62ookstore.ops.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x06Status\x12:\n\x05state\x18\x01 \x01(\x0e\x32\x1e.bookstore.ops.v1.Status.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x08services\x18\x02 \x03(\x0b\x32\x1f.bookstore.ops.v1.ServiceStatusB\x04\xe2\x41\x01\x03R\x08services\x12?\n\ncheck_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tcheckTime\"o\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SERVING\x10\x01\x12\x15\n\x11STATE_NOT_SERVING\x10\x02\x12\x11\n\rSTATE_UNKNOWN\x10\x03\x12\x12\n\x0eSTATE_DEGRADED\x10\x04\"\xcf\x01\n\rServiceStatus\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x04name\x12:\n\x05state\x18\x02 \x01(\x0e\x32\x1e.bookstore.ops.v1.Status.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x1e\n\x07version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x07version\x12 \n\x08required\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x08required\x12&\n\x0bunavailable\x18\x05 \x03(\tB\x04\xe2\x41\x01\x03R\x0bunavailableb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,10 +45,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVICESTATUS'].fields_by_name['state']._serialized_options = b'\342A\001\003'
   _globals['_SERVICESTATUS'].fields_by_name['version']._loaded_options = None
   _globals['_SERVICESTATUS'].fields_by_name['version']._serialized_options = b'\342A\001\003'
+  _globals['_SERVICESTATUS'].fields_by_name['required']._loaded_options = None
+  _globals['_SERVICESTATUS'].fields_by_name['required']._serialized_options = b'\342A\001\003'
+  _globals['_SERVICESTATUS'].fields_by_name['unavailable']._loaded_options = None
+  _globals['_SERVICESTATUS'].fields_by_name['unavailable']._serialized_options = b'\342A\001\003'
   _globals['_STATUS']._serialized_start=118
-  _globals['_STATUS']._serialized_end=411
+  _globals['_STATUS']._serialized_end=431
   _globals['_STATUS_STATE']._serialized_start=320
-  _globals['_STATUS_STATE']._serialized_end=411
-  _globals['_SERVICESTATUS']._serialized_start=414
-  _globals['_SERVICESTATUS']._serialized_end=547
+  _globals['_STATUS_STATE']._serialized_end=431
+  _globals['_SERVICESTATUS']._serialized_start=434
+  _globals['_SERVICESTATUS']._serialized_end=641
 # @@protoc_insertion_point(module_scope)

@@ -22,7 +22,7 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class Status(message.Message):
-    """The health of every service, and of the whole."""
+    """The health of every service, and of the whole shop."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -35,29 +35,41 @@ class Status(message.Message):
         STATE_UNSPECIFIED: Status._State.ValueType  # 0
         """Never sent."""
         STATE_SERVING: Status._State.ValueType  # 1
-        """Ready for calls. Of the whole: every service is."""
+        """Of a service: ready for calls, and everything it needs can be reached. Of the shop: every service is SERVING."""
         STATE_NOT_SERVING: Status._State.ValueType  # 2
-        """Says it is not ready. Of the whole: at least one service is not SERVING."""
+        """Of a service: it reports that it cannot take calls. Of the shop: it cannot sell, because a required service is
+        NOT_SERVING or UNKNOWN. The HTTP status is then 503.
+        """
         STATE_UNKNOWN: Status._State.ValueType  # 3
-        """Does not answer."""
+        """Of a service: it does not respond. Never of the shop."""
+        STATE_DEGRADED: Status._State.ValueType  # 4
+        """Of a service: ready for calls, but something it needs cannot be reached, and the work that needs it waits. Of the
+        shop: it sells, but a service is DEGRADED, or one that is not required is NOT_SERVING or UNKNOWN.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Health by the gRPC health protocol."""
+        """Health of one service, by the gRPC health protocol and what the service reports with it, or of the whole shop."""
 
     STATE_UNSPECIFIED: Status.State.ValueType  # 0
     """Never sent."""
     STATE_SERVING: Status.State.ValueType  # 1
-    """Ready for calls. Of the whole: every service is."""
+    """Of a service: ready for calls, and everything it needs can be reached. Of the shop: every service is SERVING."""
     STATE_NOT_SERVING: Status.State.ValueType  # 2
-    """Says it is not ready. Of the whole: at least one service is not SERVING."""
+    """Of a service: it reports that it cannot take calls. Of the shop: it cannot sell, because a required service is
+    NOT_SERVING or UNKNOWN. The HTTP status is then 503.
+    """
     STATE_UNKNOWN: Status.State.ValueType  # 3
-    """Does not answer."""
+    """Of a service: it does not respond. Never of the shop."""
+    STATE_DEGRADED: Status.State.ValueType  # 4
+    """Of a service: ready for calls, but something it needs cannot be reached, and the work that needs it waits. Of the
+    shop: it sells, but a service is DEGRADED, or one that is not required is NOT_SERVING or UNKNOWN.
+    """
 
     STATE_FIELD_NUMBER: builtins.int
     SERVICES_FIELD_NUMBER: builtins.int
     CHECK_TIME_FIELD_NUMBER: builtins.int
     state: Status.State.ValueType
-    """Health of the whole: SERVING or NOT_SERVING."""
+    """Health of the shop: SERVING, DEGRADED or NOT_SERVING."""
     @builtins.property
     def services(self) -> containers.RepeatedCompositeFieldContainer[ServiceStatus]:
         """Every service, by name."""
@@ -88,21 +100,31 @@ class ServiceStatus(message.Message):
     NAME_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
+    REQUIRED_FIELD_NUMBER: builtins.int
+    UNAVAILABLE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Name of the process, such as `orders`."""
     state: Status.State.ValueType
     """Its health."""
     version: builtins.str
-    """Version of the code it runs. Empty: it does not answer."""
+    """Version of the code it runs. Empty: it does not respond."""
+    required: builtins.bool
+    """Whether a purchase needs the service, so that the shop cannot sell without it."""
+    @builtins.property
+    def unavailable(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What the service needs and cannot reach, such as `broker`, `database` or `mail server`."""
+
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         state: Status.State.ValueType = ...,
         version: builtins.str = ...,
+        required: builtins.bool = ...,
+        unavailable: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["name", b"name", "required", b"required", "state", b"state", "unavailable", b"unavailable", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
