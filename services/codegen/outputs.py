@@ -10,6 +10,7 @@ from services.codegen import buf
 from services.codegen.contract import Contract
 from services.codegen.descriptor_set import descriptor_set, public_types
 from services.codegen.envoy import envoy_parts
+from services.codegen.grpc_page import grpc_page, processes
 from services.codegen.openapi import openapi
 from services.codegen.service_config import service_configs
 
@@ -33,7 +34,8 @@ def render(root: Path, contract: Contract, built: bytes) -> Mapping[str, bytes]:
     }
     files |= {f"service_config/{process}.json": text for process, text in service_configs(contract).items()}
     files |= {f"envoy/{name}": text for name, text in envoy_parts(contract).items()}
-    files["openapi/bookstore.yaml"] = openapi(contract)
+    files |= {f"openapi/bookstore.{form}": text for form, text in openapi(contract).items()}
+    files |= {"pages/grpc.html": grpc_page(contract), "pages/processes.json": processes(contract)}
     with tempfile.TemporaryDirectory() as folder:
         buf.python_stubs(root, Path(folder))
         buf.typings(root, Path(folder))

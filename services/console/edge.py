@@ -28,7 +28,10 @@ class EdgeIncomplete(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One Envoy: where it listens, which addresses (`host:port`) serve each process, and where its files are."""
+    """One Envoy: where it listens, which addresses (`host:port`) serve each process, and where its files are.
+
+    `pages` are routes of the JSON listener besides those of the contracts.
+    """
 
     bind: str
     http_port: int
@@ -38,6 +41,7 @@ class Edge:
     certificates: CertificateFolder
     access_log: Path
     otlp_endpoint: str = ""
+    pages: Sequence[object] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = G
         "access_log": str(edge.access_log),
         "jwks_uri": f"http://{reachable(edge.bind)}:{edge.http_port}/.well-known/jwks.json",
         "tracer": _tracer(edge.otlp_endpoint),
-        "json_routes": _routes(parts, parts.made("http_routes")),
+        "json_routes": _routes(parts, [*edge.pages, *parts.made("http_routes")]),
         "grpc_routes": _routes(parts, [*parts.made("grpc_routes"), *parts.written("grpc_own_routes.yaml")]),
         "json_replies": json_replies(parts.written("local_replies.yaml"), cors_headers),
         "grpc_replies": grpc_replies(cors_headers),

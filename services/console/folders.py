@@ -55,6 +55,11 @@ class DataFolder:
         return self.run / "envoy.yaml"
 
     @property
+    def pages(self) -> Path:
+        """What Envoy sends to browsers."""
+        return self.run / "pages"
+
+    @property
     def access_log(self) -> Path:
         """One JSON line per request at the edge."""
         return self.logs / "edge-access.log"

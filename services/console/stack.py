@@ -10,6 +10,8 @@ from services.console import binaries
 from services.console.broker import Broker
 from services.console.edge import Edge, render
 from services.console.opening import ADMINISTRATOR
+from services.console.page_routes import publish
+from services.console.pages import Shop, pages
 from services.console.ports import LOOPBACK, free_ports, reachable
 from services.console.probes import BannerProbe, EdgeDrain, EdgeProbe, HealthProbe
 from services.console.process import Program
@@ -47,16 +49,17 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
     places = endpoints(services, avoid=[*fixed, broker.port] if broker else fixed)
     seed = seed and settings.environment == "development"  # the demo customers' passwords are no secret
     opening = ("seed",) if seed else ("seed", "--administrator-only")
+    shop = _shop(settings)
     return Stack(
-        http=f"http://{reachable(settings.bind)}:{settings.http_port}",
-        grpc=f"{reachable(settings.bind)}:{settings.grpc_port}",
-        admin=f"http://{LOOPBACK}:{settings.admin_port}",
+        http=shop.http,
+        grpc=shop.grpc,
+        admin=shop.admin,
         broker=_broker(settings, broker, shared) if broker else None,
         migration=Task(
             title="migration", command=_bookstore("migrate"), environment=shared, log=folder.log("migration")
         ),
         services=tuple(_service(settings, place, places, shared) for place in places),
-        edge=_edge(settings, places, shared),
+        edge=_edge(settings, shop, places, shared),
         drain=EdgeDrain(f"http://{LOOPBACK}:{settings.admin_port}"),
         logs=folder.logs,
         opening=None
@@ -71,6 +74,22 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
             f"password of {ADMINISTRATOR}": folder.administrator_password,
             "demo customers and their passwords": folder.demo_customers,
             **({} if settings.smtp_url else {"mail": folder.mail}),
+        },
+    )
+
+
+def _shop(settings: ConsoleSettings) -> Shop:
+    folder = settings.folder
+    return Shop(
+        http=f"http://{reachable(settings.bind)}:{settings.http_port}",
+        grpc=f"{reachable(settings.bind)}:{settings.grpc_port}",
+        admin=f"http://{LOOPBACK}:{settings.admin_port}",
+        development=settings.environment == "development",
+        locations={
+            **({} if settings.smtp_url else {"Mail": folder.mail}),
+            "Logs": folder.logs,
+            f"Password of {ADMINISTRATOR}": folder.administrator_password,
+            "Demo customers and their passwords": folder.demo_customers,
         },
     )
 
@@ -108,7 +127,7 @@ def _service(
     )
 
 
-def _edge(settings: ConsoleSettings, places: tuple[Endpoint, ...], environment: dict[str, str]) -> Program:
+def _edge(settings: ConsoleSettings, shop: Shop, places: tuple[Endpoint, ...], environment: dict[str, str]) -> Program:
     folder = settings.folder
     bootstrap = render(
         Edge(
@@ -120,6 +139,7 @@ def _edge(settings: ConsoleSettings, places: tuple[Endpoint, ...], environment: 
             certificates=folder.certificates,
             access_log=folder.access_log,
             otlp_endpoint=settings.trace_collector,
+            pages=publish(pages(shop), folder.pages),
         )
     )
     replace_file(folder.edge_configuration, bootstrap.encode(), mode=0o600)

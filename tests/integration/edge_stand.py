@@ -33,6 +33,8 @@ from services.chassis.credentials import Credentials
 from services.console import binaries
 from services.console.edge import Edge, render
 from services.console.folders import GENERATED
+from services.console.page_routes import publish
+from services.console.pages import Shop, pages
 from services.console.ports import free_ports
 from services.console.probes import EdgeProbe
 from services.console.tls import EDGE, CertificateFolder
@@ -153,6 +155,16 @@ class Stand:
     access_log: Path
     log: Path
 
+    @property
+    def shop(self) -> Shop:
+        """What the first page is told."""
+        return Shop(
+            http=f"http://127.0.0.1:{self.http_port}",
+            grpc=f"127.0.0.1:{self.grpc_port}",
+            admin=f"http://127.0.0.1:{self.admin_port}",
+            development=True,
+        )
+
     def token(self, *, lifetime: int = 600, **claims: Any) -> str:
         """An access token like identity's; `lifetime` in seconds, `claims` replace claims or, as None, drop them."""
         now = int(time.time())
@@ -264,6 +276,7 @@ def _envoy(
                 upstreams=upstreams,
                 certificates=certificates,
                 access_log=stand.access_log,
+                pages=publish(pages(stand.shop), folder / "pages"),
             )
         )
     )

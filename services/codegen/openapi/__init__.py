@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the JSON API, derived from the contracts."""
 
+import json
 from typing import Any
 
 import yaml
@@ -11,7 +12,7 @@ from services.codegen.openapi.operations import paths
 from services.codegen.openapi.schemas import Schemas
 
 _HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
-_SERVER = {"url": "http://127.0.0.1:8080", "description": "A shop started with `make run` on this machine"}
+_SERVER = {"url": "/", "description": "The shop that serves this document"}
 _TOKEN = {
     "type": "http",
     "scheme": "bearer",
@@ -49,10 +50,12 @@ def document(contract: Contract) -> dict[str, Any]:
     }
 
 
-def openapi(contract: Contract) -> bytes:
-    """The document as YAML."""
-    text = yaml.dump(document(contract), Dumper=_Readable, sort_keys=False, width=120, allow_unicode=True)
-    return (_HEADER + text).encode()
+def openapi(contract: Contract) -> dict[str, bytes]:
+    """The document as YAML, to be read, and as JSON, by file extension."""
+    values = document(contract)
+    text = yaml.dump(values, Dumper=_Readable, sort_keys=False, width=120, allow_unicode=True)
+    compact = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return {"yaml": (_HEADER + text).encode(), "json": f"{compact}\n".encode()}
 
 
 class _Readable(yaml.SafeDumper):

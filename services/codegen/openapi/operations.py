@@ -34,7 +34,7 @@ def _operation(name: str, method: Method, route: Route, schemas: Schemas) -> dic
         "operationId": name,
         "tags": [method.descriptor.containing_service.name],
         "summary": _first_sentence(method.comment),
-        "description": f"{method.comment}\n\n{_policy_text(method)}",
+        "description": f"{method.comment}\n\n{access_text(method)}",
         "security": _security(method),
         "parameters": [*_path_parameters(request, route, schemas), *_query_parameters(request, route, schemas)],
     }
@@ -186,7 +186,8 @@ def _security(method: Method) -> list[dict[str, list[str]]]:
     return [{}, token] if method.enforced.access in (Access.PUBLIC, Access.HOLDER) else [token]
 
 
-def _policy_text(method: Method) -> str:
+def access_text(method: Method) -> str:
+    """Who may call the method, and how long it may take, in a sentence each."""
     policy = method.enforced
     roles = " or ".join(role.lower() for role in policy.roles)
     who = {
