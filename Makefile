@@ -13,6 +13,9 @@ CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m service
 
 # What `buf breaking` compares with: a git revision. A revision that has no contracts yet has nothing to break.
 BASE ?= HEAD
+# The linters of `lint-openapi`.
+SPECTRAL := @stoplight/spectral-cli@6.16.3
+REDOCLY := @redocly/cli@2.77.0
 # How many tests run side by side.
 JOBS ?= 2
 # The results of both halves of `make test`.
@@ -101,6 +104,16 @@ contracts: setup-dev
 .PHONY: imports
 imports: setup-dev
 	@PYTHONPATH=.:generated $(BIN)/lint-imports --no-logo
+
+.PHONY: openapi-linters
+openapi-linters:
+	@npx --yes $(SPECTRAL) --version
+	@npx --yes $(REDOCLY) --version
+
+.PHONY: lint-openapi
+lint-openapi: ## Lint the OpenAPI document with Spectral and Redocly (needs npx, fetches both).
+	@npx --yes $(SPECTRAL) lint --fail-severity warn generated/openapi/bookstore.yaml
+	@REDOCLY_TELEMETRY=off npx --yes $(REDOCLY) lint --extends recommended-strict generated/openapi/bookstore.yaml
 
 .PHONY: test
 test: setup-dev ## Run all tests, the second half even when the first fails; JOBS=1 runs them one by one.

@@ -1,11 +1,16 @@
 """docs/errors.md: what errors look like, and every reason one can carry, from the enums of the contracts."""
 
 import json
+from itertools import groupby
 
-from services.codegen.contract import Contract, ContractError
+from services.codegen.contract import Contract
 from services.codegen.openapi.examples import ERROR
+from services.codegen.reasons import HTTP_STATUS, STALE, reasons
 
-_SUFFIX = "ErrorReason"
+_STATUSES = "\n".join(
+    f"| {code} | {status}{f'; {STALE[0]} {STALE[1]}' if code == 'ABORTED' else ''} |"
+    for code, status in HTTP_STATUS.items()
+)
 _HEAD = f"""# Errors
 
 Written by `make protos` from the `*ErrorReason` enums of the contracts.
@@ -25,22 +30,7 @@ Over HTTP the status is that of the code:
 
 | code | status |
 |---|---|
-| INVALID_ARGUMENT | 400 |
-| FAILED_PRECONDITION | 400 |
-| OUT_OF_RANGE | 400 |
-| UNAUTHENTICATED | 401 |
-| PERMISSION_DENIED | 403 |
-| NOT_FOUND | 404 |
-| ALREADY_EXISTS | 409 |
-| ABORTED | 409; ETAG_MISMATCH 412 |
-| RESOURCE_EXHAUSTED | 429 |
-| CANCELLED | 499 |
-| UNKNOWN | 500 |
-| INTERNAL | 500 |
-| DATA_LOSS | 500 |
-| UNIMPLEMENTED | 501 |
-| UNAVAILABLE | 503 |
-| DEADLINE_EXCEEDED | 504 |
+{_STATUSES}
 
 The edge answers in HTTP's own terms where a request does not get further: METHOD_NOT_ALLOWED 405, REQUEST_TOO_SLOW 408,
 LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UNSUPPORTED 426, HEADERS_TOO_LARGE 431.
@@ -50,17 +40,9 @@ LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UN
 def errors_page(contract: Contract) -> bytes:
     """The page. Raises ContractError for a reason whose comment does not begin with its code."""
     parts = [_HEAD]
-    for file in contract.files.values():
-        for enum in file.enum_types_by_name.values():
-            if not enum.name.endswith(_SUFFIX):
-                continue
-            owner = enum.name.removesuffix(_SUFFIX).lower()
-            parts.append(f"\n## {owner}.bookstore\n\n| reason | code | when |\n|---|---|---|\n")
-            prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
-            for value in enum.values[1:]:
-                name = f"{file.package}.{enum.name}.{value.name}"
-                code, colon, when = " ".join(contract.comment(name).split()).partition(": ")
-                if not colon:
-                    raise ContractError(f"{file.name}: the comment of {value.name} must begin with a code and a colon")
-                parts.append(f"| {value.name.removeprefix(prefix)} | {code} | {when[0].upper()}{when[1:]} |\n")
+    for domain, found in groupby(reasons(contract), key=lambda reason: reason.domain):
+        parts.append(f"\n## {domain}\n\n| reason | code | when |\n|---|---|---|\n")
+        parts += (
+            f"| {reason.name} | {reason.code} | {reason.when[0].upper()}{reason.when[1:]} |\n" for reason in found
+        )
     return "".join(parts).encode()

@@ -6,18 +6,20 @@ from typing import Any
 import yaml
 
 from services.codegen.contract import Contract
-from services.codegen.openapi.errors import error_response
+from services.codegen.openapi.errors import ErrorResponses
+from services.codegen.openapi.examples import Examples
 from services.codegen.openapi.guide import GUIDE
-from services.codegen.openapi.operations import paths
+from services.codegen.openapi.operations import SECURITY_SCHEME, paths
 from services.codegen.openapi.schemas import Schemas
 
 _HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
 _SERVER = {"url": "/", "description": "The shop that serves this document"}
+_CONTACT = {"name": "The maintainers of the bookstore"}
 _TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "An access token from `POST /v1/sessions`.",
+    "description": "The `accessToken` of a session: sign up with `POST /v1/users`, then `POST /v1/sessions`.",
 }
 
 
@@ -26,14 +28,15 @@ def document(contract: Contract) -> dict[str, Any]:
     external = [method for method in contract.methods if method.external and method.routes]
     services = {method.descriptor.containing_service.full_name: method for method in external}
     schemas = Schemas(contract, [method.descriptor.output_type for method in external])
-    operations = paths(external, schemas)
-    error = error_response(contract, schemas)
+    errors = ErrorResponses(contract, schemas)
+    operations = paths(external, schemas, Examples(contract), errors)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Bookstore",
             "version": "v1",
             "description": GUIDE,
+            "contact": _CONTACT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [_SERVER],
@@ -44,8 +47,8 @@ def document(contract: Contract) -> dict[str, Any]:
         "paths": operations,
         "components": {
             "schemas": schemas.components(),
-            "responses": {"Error": error},
-            "securitySchemes": {"token": _TOKEN},
+            "responses": errors.components(),
+            "securitySchemes": {SECURITY_SCHEME: _TOKEN},
         },
     }
 
@@ -59,14 +62,15 @@ def openapi(contract: Contract) -> dict[str, bytes]:
 
 
 class _Readable(yaml.SafeDumper):
-    """Writes text of several lines as a block and repeated values out."""
+    """Writes text of several lines as a block, text that begins like a number in quotes, and repeated values out."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - signature of the base class
         return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    quoted = "'" if text[:1].isdigit() else None  # YAML 1.2 takes more for numbers than this dumper's 1.1
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else quoted)
 
 
 _Readable.add_representer(str, _text)

@@ -1,5 +1,6 @@
 """HTTP routes as OpenAPI path items. Source of the mapping: the comment of HttpRule in google/api/http.proto."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,15 +9,20 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from services.codegen.contract import Access, ContractError, Idempotency, Method, Route
 from services.codegen.http_template import WILDCARD, Template, Variable
 from services.codegen.openapi import rules
-from services.codegen.openapi.examples import BODIES
+from services.codegen.openapi.errors import ErrorResponses
+from services.codegen.openapi.examples import Examples
 from services.codegen.openapi.schemas import WELL_KNOWN, Schema, Schemas
 
+SECURITY_SCHEME = "bearerAuth"
 _LONGEST_KEY = 255
 _LONGEST_ETAG = 128  # as the rules of every etag field say
 
 
-def paths(methods: Iterable[Method], schemas: Schemas) -> dict[str, Any]:
-    """Path items by URL, in alphabetical order. Raises ContractError when two RPCs have the same name."""
+def paths(methods: Iterable[Method], schemas: Schemas, examples: Examples, errors: ErrorResponses) -> dict[str, Any]:
+    """Path items by URL, in alphabetical order.
+
+    Raises ContractError when two RPCs have the same name, an example is missing or a comment names an unknown reason.
+    """
     items: dict[str, dict[str, Any]] = {}
     names: dict[str, Method] = {}
     for method in methods:
@@ -24,19 +30,25 @@ def paths(methods: Iterable[Method], schemas: Schemas) -> dict[str, Any]:
             name = method.descriptor.name + (f"By{route.verb.title()}" if index else "")
             if names.setdefault(name, method) is not method:
                 raise ContractError(f"{method.name} and {names[name].name} both want the operation name {name}")
-            items.setdefault(_url(route.template), {})[route.verb.lower()] = _operation(name, method, route, schemas)
+            items.setdefault(_url(route.template), {})[route.verb.lower()] = {
+                **_operation(name, method, route, schemas, examples),
+                "responses": {**_success(method, route, schemas), **errors.of(method)},
+            }
     return dict(sorted(items.items()))
 
 
-def _operation(name: str, method: Method, route: Route, schemas: Schemas) -> dict[str, Any]:
+def _operation(name: str, method: Method, route: Route, schemas: Schemas, examples: Examples) -> dict[str, Any]:
     request = method.descriptor.input_type
     operation: dict[str, Any] = {
         "operationId": name,
         "tags": [method.descriptor.containing_service.name],
-        "summary": _first_sentence(method.comment),
+        "summary": _words(method.descriptor.name),
         "description": f"{method.comment}\n\n{access_text(method)}",
         "security": _security(method),
-        "parameters": [*_path_parameters(request, route, schemas), *_query_parameters(request, route, schemas)],
+        "parameters": [
+            *_path_parameters(request, route, schemas, examples),
+            *_query_parameters(request, route, schemas),
+        ],
     }
     if method.idempotency is Idempotency.IDEMPOTENT and "request_id" in request.fields_by_name:
         operation["parameters"].append(_idempotency_key())
@@ -45,10 +57,7 @@ def _operation(name: str, method: Method, route: Route, schemas: Schemas) -> dic
     if not operation["parameters"]:
         del operation["parameters"]
     if route.body:
-        operation["requestBody"] = _body(request, route, schemas)
-        if name in BODIES:
-            operation["requestBody"]["content"]["application/json"]["example"] = BODIES[name]
-    operation["responses"] = {**_success(method, route, schemas), "default": {"$ref": "#/components/responses/Error"}}
+        operation["requestBody"] = _body(request, route, schemas, examples)
     return operation
 
 
@@ -68,11 +77,14 @@ def _parameter_names(template: Template) -> dict[int, str]:
     }
 
 
-def _path_parameters(request: Descriptor, route: Route, schemas: Schemas) -> Iterator[dict[str, Any]]:
+def _path_parameters(
+    request: Descriptor, route: Route, schemas: Schemas, examples: Examples
+) -> Iterator[dict[str, Any]]:
     names = _parameter_names(route.template)
     for variable in route.template.variables:
         field = _resolve(request, variable.field)
         description = schemas.field(field).get("description", "")
+        example = str(examples.field(field) or "").split("/")
         for index in range(variable.start, variable.end):
             if index in names:
                 pattern = _id_pattern(schemas.rules(field), field, route.template, variable, index)
@@ -82,6 +94,7 @@ def _path_parameters(request: Descriptor, route: Route, schemas: Schemas) -> Ite
                     "required": True,
                     "description": f"The id in `{field.name}`. {description}".strip(),
                     "schema": {"type": "string", **({"pattern": pattern} if pattern else {"minLength": 1})},
+                    **({"example": example[index - variable.start]} if example != [""] else {}),
                 }
 
 
@@ -123,19 +136,22 @@ def _leaves(
             yield from _leaves(inner, chain, (message, *seen))
 
 
-def _body(request: Descriptor, route: Route, schemas: Schemas) -> dict[str, Any]:
+def _body(request: Descriptor, route: Route, schemas: Schemas, examples: Examples) -> dict[str, Any]:
     if route.body == "*":
         bound = frozenset(variable.field for variable in route.template.variables)
-        schema = schemas.request(request, without=bound)
-        return {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"schema": schemas.request(request, without=bound), "example": examples.body(request, without=bound)}
+        return {"required": True, "content": {"application/json": content}}
     field = request.fields_by_name[route.body]
     description = schemas.field(field).get("description", "")
     resource = _resolve_message(field)
-    schema = schemas.updated(resource) if "update_mask" in request.fields_by_name else schemas.request(resource)
+    if "update_mask" in request.fields_by_name:
+        content = {"schema": schemas.updated(resource), "example": examples.change(resource)}
+    else:
+        content = {"schema": schemas.request(resource), "example": examples.body(resource)}
     return {
         **({"description": description} if description else {}),
         "required": schemas.is_required(field),
-        "content": {"application/json": {"schema": schema}},
+        "content": {"application/json": content},
     }
 
 
@@ -182,7 +198,7 @@ def _if_match() -> dict[str, Any]:
 
 
 def _security(method: Method) -> list[dict[str, list[str]]]:
-    token: dict[str, list[str]] = {"token": []}
+    token: dict[str, list[str]] = {SECURITY_SCHEME: []}
     return [{}, token] if method.enforced.access in (Access.PUBLIC, Access.HOLDER) else [token]
 
 
@@ -200,9 +216,9 @@ def access_text(method: Method) -> str:
     return f"Access: {who}. Answers within {policy.timeout.total_seconds():g} s."
 
 
-def _first_sentence(comment: str) -> str:
-    first = " ".join(comment.split("\n\n", maxsplit=1)[0].split())
-    return first.split(". ", maxsplit=1)[0].rstrip(".")
+def _words(name: str) -> str:
+    """`BatchGetBooks` as `Batch get books`: short enough for a side bar."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
 
 
 def _resolve(message: Descriptor, path: str) -> FieldDescriptor:

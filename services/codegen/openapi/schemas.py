@@ -174,7 +174,12 @@ class Schemas:
         if required:
             schema["required"] = required
         exclusive = [
-            {"not": {"required": [one.json_name, other.json_name]}}
+            {
+                "not": {
+                    "properties": {one.json_name: True, other.json_name: True},
+                    "required": [one.json_name, other.json_name],
+                }
+            }
             for oneof in descriptor.oneofs
             for one, other in combinations(oneof.fields, 2)
         ]

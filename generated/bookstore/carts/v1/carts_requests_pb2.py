@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'bookstore/carts/v1/carts_requests.proto\x12\x12\x62ookstore.carts.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"C\n\x11\x43reateCartRequest\x12.\n\nrequest_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\"g\n\x0eGetCartRequest\x12U\n\x04name\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04name\"\xb7\x02\n\x0e\x41\x64\x64ItemRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Q\n\x04\x62ook\x18\x02 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Book\xbaH\x1br\x19\x32\x17^books/[a-z0-9-]{1,64}$R\x04\x62ook\x12)\n\x08quantity\x18\x03 \x01(\x05\x42\r\xe2\x41\x01\x02\xbaH\x06\x1a\x04\x18\x63(\x01R\x08quantity\x12.\n\nrequest_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x05 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xba\x02\n\x11UpdateItemRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Q\n\x04\x62ook\x18\x02 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Book\xbaH\x1br\x19\x32\x17^books/[a-z0-9-]{1,64}$R\x04\x62ook\x12)\n\x08quantity\x18\x03 \x01(\x05\x42\r\xe2\x41\x01\x02\xbaH\x06\x1a\x04\x18\x63(\x01R\x08quantity\x12.\n\nrequest_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x05 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\x8f\x02\n\x11RemoveItemRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Q\n\x04\x62ook\x18\x02 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Book\xbaH\x1br\x19\x32\x17^books/[a-z0-9-]{1,64}$R\x04\x62ook\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xbb\x01\n\x10\x43learCartRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12.\n\nrequest_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xf7\x01\n\x12\x41pplyCouponRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12\x38\n\x06\x63oupon\x18\x02 \x01(\tB \xe2\x41\x01\x02\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{3,40}$R\x06\x63oupon\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xf8\x01\n\x13RemoveCouponRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12\x38\n\x06\x63oupon\x18\x02 \x01(\tB \xe2\x41\x01\x02\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{3,40}$R\x06\x63oupon\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\x96\x02\n\x10MergeCartRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Y\n\x06source\x18\x02 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x06source\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tagb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'bookstore/carts/v1/carts_requests.proto\x12\x12\x62ookstore.carts.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"C\n\x11\x43reateCartRequest\x12.\n\nrequest_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\"g\n\x0eGetCartRequest\x12U\n\x04name\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04name\"\xb9\x02\n\x0e\x41\x64\x64ItemRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Q\n\x04\x62ook\x18\x02 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Book\xbaH\x1br\x19\x32\x17^books/[a-z0-9-]{1,64}$R\x04\x62ook\x12+\n\x08quantity\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\x63(\x01@\x01R\x08quantity\x12.\n\nrequest_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x05 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xbc\x02\n\x11UpdateItemRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Q\n\x04\x62ook\x18\x02 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Book\xbaH\x1br\x19\x32\x17^books/[a-z0-9-]{1,64}$R\x04\x62ook\x12+\n\x08quantity\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\x63(\x01@\x02R\x08quantity\x12.\n\nrequest_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x05 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\x8f\x02\n\x11RemoveItemRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12Q\n\x04\x62ook\x18\x02 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Book\xbaH\x1br\x19\x32\x17^books/[a-z0-9-]{1,64}$R\x04\x62ook\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xbb\x01\n\x10\x43learCartRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12.\n\nrequest_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\x80\x02\n\x12\x41pplyCouponRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12\x41\n\x06\x63oupon\x18\x02 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x15^[A-Za-z0-9_-]{3,40}$\x92\x02\x06READ10R\x06\x63oupon\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\x81\x02\n\x13RemoveCouponRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12\x41\n\x06\x63oupon\x18\x02 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x15^[A-Za-z0-9_-]{3,40}$\x92\x02\x06READ10R\x06\x63oupon\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"\xb9\x02\n\x10MergeCartRequest\x12U\n\x04\x63\x61rt\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaH\x1fr\x1d\x32\x1b^carts/[A-Za-z0-9_-]{1,64}$R\x04\x63\x61rt\x12|\n\x06source\x18\x02 \x01(\tBd\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/Cart\xbaHBr@2\x1b^carts/[A-Za-z0-9_-]{1,64}$\x92\x02 carts/the-name-of-the-guest-cartR\x06source\x12.\n\nrequest_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01R\trequestId\x12 \n\x04\x65tag\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tagb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,7 +43,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDITEMREQUEST'].fields_by_name['book']._loaded_options = None
   _globals['_ADDITEMREQUEST'].fields_by_name['book']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Book\272H\033r\0312\027^books/[a-z0-9-]{1,64}$'
   _globals['_ADDITEMREQUEST'].fields_by_name['quantity']._loaded_options = None
-  _globals['_ADDITEMREQUEST'].fields_by_name['quantity']._serialized_options = b'\342A\001\002\272H\006\032\004\030c(\001'
+  _globals['_ADDITEMREQUEST'].fields_by_name['quantity']._serialized_options = b'\342A\001\002\272H\010\032\006\030c(\001@\001'
   _globals['_ADDITEMREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_ADDITEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_ADDITEMREQUEST'].fields_by_name['etag']._loaded_options = None
@@ -53,7 +53,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEITEMREQUEST'].fields_by_name['book']._loaded_options = None
   _globals['_UPDATEITEMREQUEST'].fields_by_name['book']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Book\272H\033r\0312\027^books/[a-z0-9-]{1,64}$'
   _globals['_UPDATEITEMREQUEST'].fields_by_name['quantity']._loaded_options = None
-  _globals['_UPDATEITEMREQUEST'].fields_by_name['quantity']._serialized_options = b'\342A\001\002\272H\006\032\004\030c(\001'
+  _globals['_UPDATEITEMREQUEST'].fields_by_name['quantity']._serialized_options = b'\342A\001\002\272H\010\032\006\030c(\001@\002'
   _globals['_UPDATEITEMREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPDATEITEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_UPDATEITEMREQUEST'].fields_by_name['etag']._loaded_options = None
@@ -75,7 +75,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPLYCOUPONREQUEST'].fields_by_name['cart']._loaded_options = None
   _globals['_APPLYCOUPONREQUEST'].fields_by_name['cart']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Cart\272H\037r\0352\033^carts/[A-Za-z0-9_-]{1,64}$'
   _globals['_APPLYCOUPONREQUEST'].fields_by_name['coupon']._loaded_options = None
-  _globals['_APPLYCOUPONREQUEST'].fields_by_name['coupon']._serialized_options = b'\342A\001\002\272H\031r\0272\025^[A-Za-z0-9_-]{3,40}$'
+  _globals['_APPLYCOUPONREQUEST'].fields_by_name['coupon']._serialized_options = b'\342A\001\002\272H\"r 2\025^[A-Za-z0-9_-]{3,40}$\222\002\006READ10'
   _globals['_APPLYCOUPONREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_APPLYCOUPONREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_APPLYCOUPONREQUEST'].fields_by_name['etag']._loaded_options = None
@@ -83,7 +83,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVECOUPONREQUEST'].fields_by_name['cart']._loaded_options = None
   _globals['_REMOVECOUPONREQUEST'].fields_by_name['cart']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Cart\272H\037r\0352\033^carts/[A-Za-z0-9_-]{1,64}$'
   _globals['_REMOVECOUPONREQUEST'].fields_by_name['coupon']._loaded_options = None
-  _globals['_REMOVECOUPONREQUEST'].fields_by_name['coupon']._serialized_options = b'\342A\001\002\272H\031r\0272\025^[A-Za-z0-9_-]{3,40}$'
+  _globals['_REMOVECOUPONREQUEST'].fields_by_name['coupon']._serialized_options = b'\342A\001\002\272H\"r 2\025^[A-Za-z0-9_-]{3,40}$\222\002\006READ10'
   _globals['_REMOVECOUPONREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REMOVECOUPONREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_REMOVECOUPONREQUEST'].fields_by_name['etag']._loaded_options = None
@@ -91,7 +91,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MERGECARTREQUEST'].fields_by_name['cart']._loaded_options = None
   _globals['_MERGECARTREQUEST'].fields_by_name['cart']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Cart\272H\037r\0352\033^carts/[A-Za-z0-9_-]{1,64}$'
   _globals['_MERGECARTREQUEST'].fields_by_name['source']._loaded_options = None
-  _globals['_MERGECARTREQUEST'].fields_by_name['source']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Cart\272H\037r\0352\033^carts/[A-Za-z0-9_-]{1,64}$'
+  _globals['_MERGECARTREQUEST'].fields_by_name['source']._serialized_options = b'\342A\001\002\372A\030\n\026bookstore.example/Cart\272HBr@2\033^carts/[A-Za-z0-9_-]{1,64}$\222\002 carts/the-name-of-the-guest-cart'
   _globals['_MERGECARTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_MERGECARTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_MERGECARTREQUEST'].fields_by_name['etag']._loaded_options = None
@@ -101,17 +101,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCARTREQUEST']._serialized_start=221
   _globals['_GETCARTREQUEST']._serialized_end=324
   _globals['_ADDITEMREQUEST']._serialized_start=327
-  _globals['_ADDITEMREQUEST']._serialized_end=638
-  _globals['_UPDATEITEMREQUEST']._serialized_start=641
-  _globals['_UPDATEITEMREQUEST']._serialized_end=955
-  _globals['_REMOVEITEMREQUEST']._serialized_start=958
-  _globals['_REMOVEITEMREQUEST']._serialized_end=1229
-  _globals['_CLEARCARTREQUEST']._serialized_start=1232
-  _globals['_CLEARCARTREQUEST']._serialized_end=1419
-  _globals['_APPLYCOUPONREQUEST']._serialized_start=1422
-  _globals['_APPLYCOUPONREQUEST']._serialized_end=1669
-  _globals['_REMOVECOUPONREQUEST']._serialized_start=1672
-  _globals['_REMOVECOUPONREQUEST']._serialized_end=1920
-  _globals['_MERGECARTREQUEST']._serialized_start=1923
-  _globals['_MERGECARTREQUEST']._serialized_end=2201
+  _globals['_ADDITEMREQUEST']._serialized_end=640
+  _globals['_UPDATEITEMREQUEST']._serialized_start=643
+  _globals['_UPDATEITEMREQUEST']._serialized_end=959
+  _globals['_REMOVEITEMREQUEST']._serialized_start=962
+  _globals['_REMOVEITEMREQUEST']._serialized_end=1233
+  _globals['_CLEARCARTREQUEST']._serialized_start=1236
+  _globals['_CLEARCARTREQUEST']._serialized_end=1423
+  _globals['_APPLYCOUPONREQUEST']._serialized_start=1426
+  _globals['_APPLYCOUPONREQUEST']._serialized_end=1682
+  _globals['_REMOVECOUPONREQUEST']._serialized_start=1685
+  _globals['_REMOVECOUPONREQUEST']._serialized_end=1942
+  _globals['_MERGECARTREQUEST']._serialized_start=1945
+  _globals['_MERGECARTREQUEST']._serialized_end=2258
 # @@protoc_insertion_point(module_scope)

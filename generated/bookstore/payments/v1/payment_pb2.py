@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#bookstore/payments/v1/payment.proto\x12\x15\x62ookstore.payments.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xf2\x06\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x36\n\x05order\x18\x02 \x01(\tB \xe2\x41\x01\x03\xfa\x41\x19\n\x17\x62ookstore.example/OrderR\x05order\x12\x33\n\x04user\x18\x03 \x01(\tB\x1f\xe2\x41\x01\x03\xfa\x41\x18\n\x16\x62ookstore.example/UserR\x04user\x12@\n\x05state\x18\x04 \x01(\x0e\x32$.bookstore.payments.v1.Payment.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x30\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x06\x61mount\x12\x41\n\x0f\x63\x61ptured_amount\x18\x06 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x0e\x63\x61pturedAmount\x12\x41\n\x0frefunded_amount\x18\x07 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x0erefundedAmount\x12\x1c\n\x06method\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03R\x06method\x12+\n\x0e\x64\x65\x63line_reason\x18\t \x01(\tB\x04\xe2\x41\x01\x03R\rdeclineReason\x12\x41\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x18\n\x04\x65tag\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag\"\xb3\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x14\n\x10STATE_AUTHORIZED\x10\x02\x12\x12\n\x0eSTATE_CAPTURED\x10\x03\x12\x10\n\x0cSTATE_VOIDED\x10\x04\x12\x1c\n\x18STATE_PARTIALLY_REFUNDED\x10\x05\x12\x12\n\x0eSTATE_REFUNDED\x10\x06\x12\x12\n\x0eSTATE_DECLINED\x10\x07:E\xea\x41\x42\n\x19\x62ookstore.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"y\n\x0cTrialBalance\x12G\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32%.bookstore.payments.v1.AccountBalanceB\x04\xe2\x41\x01\x03R\x08\x61\x63\x63ounts\x12 \n\x08\x62\x61lanced\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x08\x62\x61lanced\"\x8f\x01\n\x0e\x41\x63\x63ountBalance\x12\x1e\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x07\x61\x63\x63ount\x12)\n\rcurrency_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x0c\x63urrencyCode\x12\x32\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x07\x62\x61lanceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#bookstore/payments/v1/payment.proto\x12\x15\x62ookstore.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\x9d\x07\n\x07Payment\x12\x43\n\x04name\x18\x01 \x01(\tB/\xe2\x41\x01\x08\xbaH(r&\x92\x02#payments/01jd7q3v9w8x2n4m6k5h0g1f7eR\x04name\x12\x36\n\x05order\x18\x02 \x01(\tB \xe2\x41\x01\x03\xfa\x41\x19\n\x17\x62ookstore.example/OrderR\x05order\x12\x33\n\x04user\x18\x03 \x01(\tB\x1f\xe2\x41\x01\x03\xfa\x41\x18\n\x16\x62ookstore.example/UserR\x04user\x12@\n\x05state\x18\x04 \x01(\x0e\x32$.bookstore.payments.v1.Payment.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x30\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x06\x61mount\x12\x41\n\x0f\x63\x61ptured_amount\x18\x06 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x0e\x63\x61pturedAmount\x12\x41\n\x0frefunded_amount\x18\x07 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x0erefundedAmount\x12\x1c\n\x06method\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03R\x06method\x12+\n\x0e\x64\x65\x63line_reason\x18\t \x01(\tB\x04\xe2\x41\x01\x03R\rdeclineReason\x12\x41\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x18\n\x04\x65tag\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag\"\xb3\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x14\n\x10STATE_AUTHORIZED\x10\x02\x12\x12\n\x0eSTATE_CAPTURED\x10\x03\x12\x10\n\x0cSTATE_VOIDED\x10\x04\x12\x1c\n\x18STATE_PARTIALLY_REFUNDED\x10\x05\x12\x12\n\x0eSTATE_REFUNDED\x10\x06\x12\x12\n\x0eSTATE_DECLINED\x10\x07:E\xea\x41\x42\n\x19\x62ookstore.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"y\n\x0cTrialBalance\x12G\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32%.bookstore.payments.v1.AccountBalanceB\x04\xe2\x41\x01\x03R\x08\x61\x63\x63ounts\x12 \n\x08\x62\x61lanced\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x08\x62\x61lanced\"\x8f\x01\n\x0e\x41\x63\x63ountBalance\x12\x1e\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x07\x61\x63\x63ount\x12)\n\rcurrency_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x0c\x63urrencyCode\x12\x32\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x07\x62\x61lanceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +37,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bookstore.payments.v1.payme
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PAYMENT'].fields_by_name['name']._loaded_options = None
-  _globals['_PAYMENT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_PAYMENT'].fields_by_name['name']._serialized_options = b'\342A\001\010\272H(r&\222\002#payments/01jd7q3v9w8x2n4m6k5h0g1f7e'
   _globals['_PAYMENT'].fields_by_name['order']._loaded_options = None
   _globals['_PAYMENT'].fields_by_name['order']._serialized_options = b'\342A\001\003\372A\031\n\027bookstore.example/Order'
   _globals['_PAYMENT'].fields_by_name['user']._loaded_options = None
@@ -71,12 +72,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTBALANCE'].fields_by_name['currency_code']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNTBALANCE'].fields_by_name['balance']._loaded_options = None
   _globals['_ACCOUNTBALANCE'].fields_by_name['balance']._serialized_options = b'\342A\001\003'
-  _globals['_PAYMENT']._serialized_start=181
-  _globals['_PAYMENT']._serialized_end=1063
-  _globals['_PAYMENT_STATE']._serialized_start=813
-  _globals['_PAYMENT_STATE']._serialized_end=992
-  _globals['_TRIALBALANCE']._serialized_start=1065
-  _globals['_TRIALBALANCE']._serialized_end=1186
-  _globals['_ACCOUNTBALANCE']._serialized_start=1189
-  _globals['_ACCOUNTBALANCE']._serialized_end=1332
+  _globals['_PAYMENT']._serialized_start=210
+  _globals['_PAYMENT']._serialized_end=1135
+  _globals['_PAYMENT_STATE']._serialized_start=885
+  _globals['_PAYMENT_STATE']._serialized_end=1064
+  _globals['_TRIALBALANCE']._serialized_start=1137
+  _globals['_TRIALBALANCE']._serialized_end=1258
+  _globals['_ACCOUNTBALANCE']._serialized_start=1261
+  _globals['_ACCOUNTBALANCE']._serialized_end=1404
 # @@protoc_insertion_point(module_scope)
