@@ -8,7 +8,12 @@ from typing import Any, Final
 
 DOMAIN: Final = "edge.bookstore"
 """ErrorInfo.domain of Envoy's own replies."""
-_UNLISTED: Final = {"status": 400, "code": 2, "reason": "EDGE_REFUSED", "message": "the edge replied %RESPONSE_CODE%"}
+_UNLISTED: Final[dict[str, Any]] = {
+    "status": 400,
+    "code": 2,
+    "reason": "EDGE_REFUSED",
+    "message": "the edge replied %RESPONSE_CODE%",
+}
 
 
 def json_replies(rows: Sequence[Mapping[str, Any]], headers: Sequence[object]) -> dict[str, object]:

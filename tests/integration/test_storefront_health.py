@@ -14,11 +14,13 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from services.chassis.contract import processes_by_service, public_contract
 from services.chassis.errors import DependencyUnavailable
+from services.chassis.health import Health
 from services.chassis.service import Runtime, Service
 from services.chassis.testing import FakeClock, Served, running
 from services.storefront.app import build as build_storefront
 from services.storefront.shop_health import SERVICE, ShopHealth
 from services.storefront.shop_status import ShopStatus
+from tests.limits import HANG_SECONDS
 
 ORDERS = "bookstore.orders.v1.OrderService"
 STATUS = "bookstore.ops.v1.StatusService"
@@ -35,11 +37,11 @@ class Shop:
         self.served_by = processes_by_service(public_contract())
         self.served: Served
 
-    def check(self, service: str) -> tuple[bool, str]:
+    def check(self, service: str) -> Health:
         self.asked += 1
         if service in self.down:
             raise DependencyUnavailable("does not answer", service=service)
-        return True, "1.0"
+        return Health(serving=True, version="1.0")
 
     def changes(self, *down: str) -> None:
         self.down = set(down)
@@ -59,7 +61,7 @@ class Shop:
                 request_serializer=HealthCheckRequest.SerializeToString,
                 response_deserializer=HealthCheckResponse.FromString,
             )
-            answer = check(HealthCheckRequest(service=service), timeout=30)
+            answer = check(HealthCheckRequest(service=service), timeout=HANG_SECONDS)
             return HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
@@ -155,7 +157,7 @@ def test_production_has_health_and_no_reflection(
     ):
         assert next(watch(channel, "")).status == HealthCheckResponse.NOT_SERVING  # the others are not running
         call: Any = channel.stream_stream(REFLECTION)
-        reflection = call(iter([b"\x3a\x01*"]), timeout=30)  # list_services: "*"
+        reflection = call(iter([b"\x3a\x01*"]), timeout=HANG_SECONDS)  # list_services: "*"
         if there:
             assert ORDERS.encode() in next(reflection)
         else:
