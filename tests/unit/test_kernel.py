@@ -98,6 +98,17 @@ def test_an_etag_of_another_version_is_refused_and_an_empty_one_is_not_checked()
     assert raised.value.metadata["current"] == etag(3)
 
 
+@pytest.mark.parametrize("given", ["*", 'W/"3"', '"1", "3"', '"1",W/"3", "2"'])
+def test_whatever_if_match_may_say_of_the_present_version_holds(given: str) -> None:
+    check_etag(given, 3)
+
+
+@pytest.mark.parametrize("given", ['W/"2"', '"1", "2"', '"33"', '""', ","])
+def test_whatever_if_match_may_say_of_other_versions_does_not(given: str) -> None:
+    with pytest.raises(EtagMismatch):
+        check_etag(given, 3)
+
+
 def test_an_administrator_is_staff_and_a_customer_is_not() -> None:
     admin = Caller(user="users/1", roles=frozenset({"admin"}))
     assert admin.is_staff

@@ -12,14 +12,14 @@ from services.chassis.contract import Method
 from services.chassis.errors import FieldInvalid
 from services.chassis.interceptors.idempotency import REPLAYED_METADATA_KEY
 from services.chassis.interceptors.layer import Handler, Inside
+from services.chassis.kernel.etag import ANY
 
 STATUS_METADATA_KEY: Final = "x-bookstore-http-status"
 """Metadata by which a service tells the edge the HTTP status to answer; the edge removes it."""
 _CREATED: Final = "201"
 _API_ROOT: Final = "/v1/"
 _IF_MATCH: Final = "if-match"
-_ANY: Final = "*"
-_LONGEST_ETAG: Final = 128  # characters, as the contracts' rules say
+_LONGEST_IF_MATCH: Final = 1024  # characters: room for a list of some thirty
 
 
 def _guarded(request: Any) -> Any:
@@ -35,11 +35,11 @@ def _guarded(request: Any) -> Any:
 
 def _take_etag(request: Any, context: grpc.ServicerContext) -> None:
     given = next((str(value).strip() for key, value in context.invocation_metadata() if key == _IF_MATCH), "")
-    guarded = _guarded(request) if given not in ("", _ANY) else None
+    guarded = _guarded(request) if given not in ("", ANY) else None
     if guarded is None or guarded.etag:
         return
-    if len(given) > _LONGEST_ETAG:
-        raise FieldInvalid([("If-Match", f"must be at most {_LONGEST_ETAG} characters")])
+    if len(given) > _LONGEST_IF_MATCH:
+        raise FieldInvalid([("If-Match", f"must be at most {_LONGEST_IF_MATCH} characters")])
     guarded.etag = given
 
 

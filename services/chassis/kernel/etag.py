@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from services.chassis.kernel.errors import ErrorKind, ServiceError
 
+ANY = "*"
+"""Stands in If-Match for every version."""
+
 
 class EtagMismatch(ServiceError):
     """The resource changed since the caller read it; metadata `current` is the present etag."""
@@ -18,9 +21,12 @@ def etag(version: int) -> str:
 
 
 def check_etag(given: str, version: int) -> None:
-    """Compares the etag a caller sent with the present version; an empty one asks for no check.
+    """Compares what a caller sent with the present version; an empty text asks for no check.
 
+    It may be anything that If-Match may: one etag, several with commas between, or `*`. Weak ones (`W/"3"`) count like
+    strong ones: a proxy that compresses a response weakens its etag, and what a version stands for stays the same.
     Raises EtagMismatch.
     """
-    if given and given.strip('"') != str(version):
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")]
+    if given and ANY not in tags and str(version) not in tags:
         raise EtagMismatch("the resource has changed since it was read; read it again", current=etag(version))
