@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
@@ -24,6 +24,8 @@ from services.chassis.settings import ChassisSettings
 _log = structlog.get_logger("server")
 _MEGABYTE: Final = 1024 * 1024
 _OF_GRPC: Final = "grpc."  # its own services: health, reflection
+_CONNECTION_AGE_MS: Final = 300_000
+_LAST_BYTES_SECONDS: Final = 30.0
 _QUEUE_PER_THREAD: Final = 8  # calls that may wait for a thread before new ones are refused
 
 
@@ -31,11 +33,15 @@ class AddressTaken(Exception):
     """The address to listen on is in use or not ours; the message says which and what to do."""
 
 
+Registered: TypeAlias = "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]"  # generic in its stubs only
+"""Handlers by the full name of their gRPC service and the name of their method."""
+
+
 class _Registrations:
     """Stands in for the server while generated code registers a servicer, to learn its handlers."""
 
     def __init__(self) -> None:
-        self.handlers: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        self.handlers: Registered = {}
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
         """Not needed: the same handlers arrive by name below."""
@@ -47,12 +53,21 @@ class _Registrations:
         self.handlers[service] = handlers
 
 
-def handlers_of(service: Service) -> dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
-    """The handlers a service registers, by the full name of the gRPC service and the name of the method."""
+def handlers_of(service: Service) -> Registered:
+    """The handlers a service registers."""
     registrations = _Registrations()
     for servicer in service.servicers:
         servicer.register(servicer.implementation, registrations)
     return registrations.handlers
+
+
+def connection_age(methods: Iterable[Method]) -> list[tuple[str, int]]:
+    """Channel options that end old connections, so that clients find new processes, and no call with them: the grace
+    lasts as long as the longest call may.
+    """
+    longest = max((method.timeout for method in methods), default=0.0)
+    grace = int((longest + _LAST_BYTES_SECONDS) * 1000)
+    return [("grpc.max_connection_age_ms", _CONNECTION_AGE_MS), ("grpc.max_connection_age_grace_ms", grace)]
 
 
 def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
@@ -87,6 +102,7 @@ class Server:
     ) -> None:
         """Raises AddressTaken when it cannot listen, ContractIncomplete when a method lacks its policy."""
         self._settings = settings
+        registered = handlers_of(service)
         self._pool = ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="call")
         self._grpc = grpc.server(
             self._pool,
@@ -105,19 +121,17 @@ class Server:
                 ("grpc.keepalive_time_ms", 60_000),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-                ("grpc.max_connection_age_ms", 300_000),
-                ("grpc.max_connection_age_grace_ms", 30_000),
+                *connection_age(method for name in registered for method in methods_of(name).values()),
             ],
         )
         self._health = HealthServicer(experimental_thread_pool=ThreadPoolExecutor(max_workers=1))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        self.service_names = self._register(service, inside)
+        self.service_names = self._register(registered, inside)
         self._grpc.add_generic_rpc_handlers(service.unguarded)
         self.port = self._listen(credentials)
 
-    def _register(self, service: Service, inside: Inside) -> tuple[str, ...]:
+    def _register(self, registered: Registered, inside: Inside) -> tuple[str, ...]:
         slots = threading.BoundedSemaphore(max(1, self._settings.threads // 4))
-        registered = handlers_of(service)
         for name, handlers in registered.items():
             methods = methods_of(name)
             rebuilt = {key: _rebuilt(handler, methods[key], inside, slots) for key, handler in handlers.items()}

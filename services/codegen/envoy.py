@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from services.codegen.contract import Access, Contract, Idempotency, Method, Route
+from services.codegen.contract import Contract, Method, Route
 from services.codegen.http_template import Template
+from services.codegen.jwt_requirements import REQUIREMENTS, jwt_requirement
+from services.codegen.lua_tables import connect_tables, requests_tables
 
-JWT_PROVIDER = "bookstore"
 DESCRIPTOR_SET = "generated/descriptor_set.binpb"
 
 _JWT = "envoy.filters.http.jwt_authn"
@@ -33,20 +34,7 @@ _HEAD_START = timedelta(milliseconds=50)
 # books is larger than the listener's buffers, which are the limit otherwise.
 _LARGEST_ANSWER = 16 * 1024 * 1024
 
-_OPTIONAL = "optional"
-_SOUND_IF_SENT = "sound-if-sent"
-_REQUIRED = "required"
-_JWT_REQUIREMENTS = {
-    # An invalid token counts as none: the service then sees an anonymous caller.
-    _OPTIONAL: {
-        "requires_any": {"requirements": [{"provider_name": JWT_PROVIDER}, {"allow_missing_or_failed": {}}]},
-    },
-    # Who sends a token means to act as somebody: a change must not be made for an anonymous caller instead.
-    _SOUND_IF_SENT: {
-        "requires_any": {"requirements": [{"provider_name": JWT_PROVIDER}, {"allow_missing": {}}]},
-    },
-    _REQUIRED: {"provider_name": JWT_PROVIDER},
-}
+_OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
 _HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
 
 
@@ -56,17 +44,21 @@ def envoy_parts(contract: Contract) -> dict[str, bytes]:
     return {
         "http_routes.yaml": _dump("Routes of the JSON listener, most specific first.", http_routes(external)),
         "grpc_routes.yaml": _dump("Routes of the gRPC listener.", [_grpc_route(method) for method in external]),
-        "jwt_requirements.yaml": _dump("`requirement_map` of jwt_authn; routes name its keys.", _JWT_REQUIREMENTS),
+        "jwt_requirements.yaml": _dump("`requirement_map` of jwt_authn; routes name its keys.", REQUIREMENTS),
         "transcoder.yaml": _dump("`typed_config` of the JSON transcoder.", _transcoder(_services(external))),
         "clusters.yaml": _dump(
             "Names of the clusters that routes point to: the processes.",
             sorted({method.served_by for method in external}),
         ),
+        "requests_tables.lua": requests_tables(contract),
+        "connect_tables.lua": connect_tables(contract),
     }
 
 
 def http_routes(external: Iterable[Method]) -> list[dict[str, Any]]:
-    """One route per HTTP binding, literal paths before wildcards, and after each path's last one the answer 405."""
+    """One route per HTTP binding, literal paths before wildcards, and after each path's last one those that tell which
+    methods the path takes: 204 to OPTIONS and 405 to the rest.
+    """
     bindings = sorted(
         ((route, method) for method in external for route in method.routes),
         key=lambda binding: (binding[0].template.order, binding[0].verb),
@@ -75,39 +67,19 @@ def http_routes(external: Iterable[Method]) -> list[dict[str, Any]]:
     for _, same_path in groupby(bindings, key=lambda binding: binding[0].template.regex):
         group = list(same_path)
         routes += [_http_route(route, method) for route, method in group]
-        routes.append(_method_not_allowed(group[0][0].template, [route.verb for route, _ in group]))
+        routes += _allowed_methods(group[0][0].template, group)
     return routes
 
 
-def jwt_requirement(method: Method) -> str | None:
-    """The JWT requirement of a method: a key of the requirement map, or None when no token is looked at.
-
-    Calls that try a secret of their own, and documents under /.well-known/, work with a broken token too; the key set
-    itself must, for the edge fetches it through its own listener before it can check any token.
-    """
-    policy = method.enforced
-    if policy.access in (Access.USER, Access.OWNER, Access.ROLE):
-        return _REQUIRED
-    well_known = any(route.template.segments[0] == ".well-known" for route in method.routes)
-    if policy.access is Access.PUBLIC and (policy.rate_class == "CREDENTIALS" or well_known):
-        return None
-    return _OPTIONAL if method.idempotency is Idempotency.NO_SIDE_EFFECTS else _SOUND_IF_SENT
-
-
 def _http_route(route: Route, method: Method) -> dict[str, Any]:
-    entry = _route(
-        method,
-        {**_path(route.template), "headers": [{"name": ":method", "string_match": {"exact": route.verb}}]},
-    )
+    entry = _route(method, {**_path(route.template), "headers": [_method_is(route.verb)]})
     if method.descriptor.server_streaming:
         events = {**_transcoder([method.service])}
         events["print_options"] = {**events["print_options"], "stream_sse_style_delimited": True}
         entry["typed_per_filter_config"][_TRANSCODER] = events
-        entry["response_headers_to_add"] = [
-            {"header": {"key": "cache-control", "value": "no-cache"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"},
-            # nginx and its like would collect the stream before passing it on.
-            {"header": {"key": "x-accel-buffering", "value": "no"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"},
-        ]
+        # nginx and its like would collect the stream before passing it on.
+        unbuffered = {"header": {"key": "x-accel-buffering", "value": "no"}, "append_action": _OVERWRITE}
+        entry["response_headers_to_add"] = [unbuffered]
     return entry
 
 
@@ -145,17 +117,24 @@ def _route(method: Method, match: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _method_not_allowed(template: Template, verbs: Iterable[str]) -> dict[str, Any]:
-    allowed = ", ".join(sorted({*verbs, "OPTIONS"}))
-    return {
-        "name": f"405 {template.source}",
-        "match": _path(template),
-        "direct_response": {"status": 405},
-        "response_headers_to_add": [
-            {"header": {"key": "allow", "value": allowed}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-        ],
-        "typed_per_filter_config": {_JWT: {"@type": _TYPES[_JWT], "disabled": True}},
-    }
+def _allowed_methods(template: Template, group: Iterable[tuple[Route, Method]]) -> Iterator[dict[str, Any]]:
+    verbs = {"OPTIONS"}
+    for route, method in group:
+        # A stream has no head to tell before it ends.
+        verbs |= {"GET", "HEAD"} if route.verb == "GET" and not method.descriptor.server_streaming else {route.verb}
+    allow = {"header": {"key": "allow", "value": ", ".join(sorted(verbs))}, "append_action": _OVERWRITE}
+    for status, match in ((204, {"headers": [_method_is("OPTIONS")]}), (405, {})):
+        yield {
+            "name": f"{status} {template.source}",
+            "match": {**_path(template), **match},
+            "direct_response": {"status": status},
+            "response_headers_to_add": [allow],
+            "typed_per_filter_config": {_JWT: {"@type": _TYPES[_JWT], "disabled": True}},
+        }
+
+
+def _method_is(verb: str) -> dict[str, Any]:
+    return {"name": ":method", "string_match": {"exact": verb}}
 
 
 def _path(template: Template) -> dict[str, Any]:
@@ -171,6 +150,7 @@ def _transcoder(services: Iterable[str]) -> dict[str, Any]:
         "services": list(services),
         "convert_grpc_status": True,
         "match_incoming_request_route": True,  # routes name HTTP paths
+        "query_param_unescape_plus": True,  # as forms and most libraries write a space
         "max_response_body_size": _LARGEST_ANSWER,
         "print_options": {"always_print_primitive_fields": True},
         "request_validation_options": {

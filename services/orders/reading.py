@@ -31,6 +31,8 @@ _SORTABLE: Final = {"create_time": ORDERS.c.create_time}
 _ALL: Final = select(*storage.ORDER_COLUMNS)
 _LOOK_AGAIN_SECONDS: Final = 1.0
 """Another process may have changed the order; this one only hears of its own commits."""
+_REPEAT_SECONDS: Final = 15.0
+"""Longest silence of a watch: proxies cut what is silent for a minute or less, and the contract says 20 s."""
 _LAST_WORDS_SECONDS: Final = 0.5
 """Kept back from the deadline to send the last message."""
 
@@ -71,14 +73,16 @@ class Reading:
 class Watching:
     """Tells of an order's changes as they are committed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, repeat_seconds: float = _REPEAT_SECONDS) -> None:
         self._database = database
+        self._repeat_seconds = repeat_seconds
         self._committed = threading.Condition()
         self._commits = 0
         database.on_commit(self._note_commit)
 
     def watch(self, order_id: str, caller: Caller, *, is_wanted: Callable[[], bool]) -> Iterator[tuple[Order, bool]]:
-        """The order now and after each change, and whether nothing follows; until `is_wanted` says no.
+        """The order now, after each change and after each long silence, and whether nothing follows; until `is_wanted`
+        says no.
 
         Raises OrderNotFound, to everyone but the owner.
         """
@@ -88,9 +92,9 @@ class Watching:
         order = self._read(order_id, caller)
         while order.state not in WATCHED_TO_THE_END and monotonic() < deadline:
             yield order, False
-            version = order.version
-            while order.version == version and monotonic() < deadline:
-                seen = self._wait(seen, deadline)
+            version, repeat = order.version, min(deadline, monotonic() + self._repeat_seconds)
+            while order.version == version and monotonic() < repeat:
+                seen = self._wait(seen, repeat)
                 if not is_wanted():
                     return
                 if self._version(order_id) != version:

@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from services.codegen import buf, outputs
 from services.codegen.contract import OWN_ROOT, Access, Contract, Idempotency, Method
-from services.codegen.envoy import jwt_requirement
+from services.codegen.jwt_requirements import jwt_requirement
 from services.codegen.third_party import VALIDATE, validate_descriptor
 
 REPOSITORY = Path(__file__).parents[2]
@@ -109,10 +109,13 @@ def test_every_http_binding_leads_to_its_method(method: Method, route: Any) -> N
     assert (found["name"], found["route"]["cluster"]) == (method.name, method.served_by)
 
 
-def test_a_known_path_with_another_verb_is_405_and_says_what_is_allowed() -> None:
-    found = first_match(part("http_routes.yaml"), "DELETE", "/v1/books")
-    assert found["direct_response"] == {"status": 405}
-    assert found["response_headers_to_add"][0]["header"] == {"key": "allow", "value": "GET, OPTIONS, POST"}
+def test_a_known_path_tells_which_methods_it_takes() -> None:
+    for verb, status in (("OPTIONS", 204), ("DELETE", 405)):
+        found = first_match(part("http_routes.yaml"), verb, "/v1/books")
+        assert found["direct_response"] == {"status": status}
+        assert found["response_headers_to_add"][0]["header"] == {"key": "allow", "value": "GET, HEAD, OPTIONS, POST"}
+    watch = first_match(part("http_routes.yaml"), "DELETE", "/v1/orders/1:watch")
+    assert watch["response_headers_to_add"][0]["header"]["value"] == "GET, OPTIONS"
 
 
 @pytest.mark.parametrize("listener", ["http_routes.yaml", "grpc_routes.yaml"])
@@ -179,3 +182,38 @@ def test_a_contract_read_from_the_committed_descriptor_set_is_the_same_apart_fro
     assert [(method.name, method.policy, method.routes) for method in committed.methods] == [
         (method.name, method.policy, method.routes) for method in CONTRACT.methods
     ]
+
+
+# Tables of the Lua filters --------------------------------------------------------------------------------------------
+
+
+def table(file: str, name: str) -> dict[str, str]:
+    """A generated Lua table: its keys, and its values as they are written."""
+    text = (GENERATED / "envoy" / file).read_text(encoding="utf-8")
+    rows = text.split(f"local {name} = {{\n")[1].split("\n}")[0].splitlines()
+    found = (re.fullmatch(r'  \["([^"]+)"\] = (.+),', row) for row in rows)
+    return {row[1]: row[2] for row in found if row is not None}
+
+
+@pytest.mark.parametrize("method", [method for method in EXTERNAL if method.routes], ids=lambda method: method.name)
+def test_a_query_may_not_name_what_the_path_or_the_body_binds(method: Method) -> None:
+    bound = table("requests_tables.lua", "BOUND").get(method.name, "{}")
+    for route in method.routes:
+        names = [*(variable.field for variable in route.template.variables), *([route.body] if route.body else [])]
+        assert bound == '"*"' or all(f'["{name.replace("_", "")}"]' in bound for name in names)
+
+
+@pytest.mark.parametrize("method", [method for method in EXTERNAL if method.routes], ids=lambda method: method.name)
+def test_a_response_that_looks_at_a_token_is_private_or_varies_by_it(method: Method) -> None:
+    private, varies = (method.name in table("requests_tables.lua", name) for name in ("PRIVATE", "VARIES"))
+    assert not (private and varies)
+    if jwt_requirement(method) == "optional" and method.enforced.access is Access.PUBLIC:
+        assert varies
+    elif method.descriptor.name != "GetJwks":
+        assert private
+
+
+def test_only_reads_whose_etag_covers_everything_are_revalidated() -> None:
+    revalidated = {name.split("/")[1] for name in table("requests_tables.lua", "REVALIDATED")}
+    assert {"GetBook", "GetOrder"} <= revalidated
+    assert not {"GetCart", "GetPromotion", "ListBooks", "UpdateBook"} & revalidated

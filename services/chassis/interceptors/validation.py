@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,12 +16,10 @@ from services.chassis.errors import FieldInvalid
 from services.chassis.interceptors.layer import Handler, Inside, Unreadable, guard
 from services.chassis.interceptors.sizes import SizeCheck
 from services.chassis.kernel import ErrorKind, ServiceError
+from services.chassis.violations import mistake_of, path_of
 
 _validator: Final = protovalidate.Validator()
 _MASK: Final = "update_mask"
-_PATTERN: Final = "string.pattern"
-"""protovalidate's id of the rule whose own message leaves resource names to be read out of a regular expression."""
-_COLLECTION: Final = re.compile(r"\^((?:[a-z]+/)+)")
 _NOT_CHANGES: Final = frozenset({"name", "etag"})
 
 
@@ -31,25 +28,6 @@ class RequestMalformed(ServiceError):
 
     kind = ErrorKind.INVALID_ARGUMENT
     reason = "REQUEST_MALFORMED"
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    path = ""
-    for element in violation.proto.field.elements if violation.proto.field else ():
-        path += f".{element.field_name}" if path else element.field_name
-        subscript = element.subscript
-        if subscript is not None:
-            path += f"[{subscript.value!r}]" if isinstance(subscript.value, str) else f"[{subscript.value}]"
-    return path
-
-
-def _mistake(violation: protovalidate.Violation) -> str:
-    if violation.proto.rule_id != _PATTERN:
-        return violation.proto.message or "is not valid"
-    pattern = str(violation.rule_value)
-    collection = _COLLECTION.match(pattern)
-    form = f"be a name of the form {collection[1]}{{id}}, matching" if collection else "match"
-    return f"must {form} `{pattern}`"
 
 
 def _updated_paths(request: Message, resource: FieldDescriptor) -> frozenset[str]:
@@ -108,7 +86,7 @@ def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
         found = _validator.collect_violations(request)
         if not found:
             return
-        violations = [(_path(violation), _mistake(violation)) for violation in found]
+        violations = [(path_of(violation), mistake_of(violation, method.request)) for violation in found]
         if resource is not None:
             touched = _updated_paths(request, resource)
             prefix = f"{resource.name}."

@@ -37,7 +37,12 @@ body that is not empty is changed; to clear a field, name it in `updateMask` and
 
 Every change can be repeated safely: send the same `Idempotency-Key` (or `requestId`, a UUID) and the first response
 is returned again, with the header `idempotent-replayed: true`. An `If-Match` with the `etag` last read (or the field
-`etag`) prevents overwriting a later change: 412, reason ETAG_MISMATCH.
+`etag`) prevents overwriting a later change: 412, reason ETAG_MISMATCH. It may be weak or one of a list.
+
+`If-None-Match` with the `etag` last read returns 304 while nothing has changed, except for carts and promotions, parts
+of which change under their `etag`. HEAD is taken wherever GET is, apart from streams.
+
+What the path or the body names cannot be named by a query parameter. Bodies are sent without Content-Encoding.
 
 ## Responses
 
@@ -48,7 +53,13 @@ resource in the body below the name of its field, such as `user.display_name` fo
 An order that could not be confirmed is an order all the same: `POST /v1/orders` returns 201 with the state
 STATE_REJECTED and a `rejectReason`. STATE_PENDING is still being worked on; watch it.
 
+Responses that are one caller's are `Cache-Control: no-store`. What anyone may see can be kept by caches when no token
+was sent, and has `Vary: Authorization`.
+
+With 429 and 503 `Retry-After` says after how many seconds to come back.
+
 What ends in `:watch` returns server-sent events, `text/event-stream`, each `data:` one JSON message. A browser's
 EventSource sends no token; read the body of `fetch` instead. An error after the first event cannot be reported: a
-stream that ends without a message that says `last` was cut; watch again.
+stream that ends without a message that says `last` was cut; watch again. At least every 20 seconds there is a message; one
+without a change repeats the last, with the same `etag`.
 """

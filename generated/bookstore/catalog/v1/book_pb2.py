@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from bookstore.policy.v1 import policy_pb2 as bookstore_dot_policy_dot_v1_dot_policy__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
@@ -30,7 +31,7 @@ from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62ookstore/catalog/v1/book.proto\x12\x14\x62ookstore.catalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xa9\x11\n\x04\x42ook\x12O\n\x04name\x18\x01 \x01(\tB;\xe2\x41\x01\x08\xbaH4r/2\x17^books/[a-z0-9-]{1,64}$\x92\x02\x13\x62ooks/9780140449266\xd8\x01\x01R\x04name\x12[\n\x05title\x18\x02 \x01(\tBE\xe2\x41\x01\x02\xbaH>r<\x10\x01\x18\xf4\x03\x32(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\x92\x02\nPersuasionR\x05title\x12=\n\x08subtitle\x18\x03 \x01(\tB!\xe2\x41\x01\x01\xbaH\x1ar\x18\x18\xf4\x03\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x08subtitle\x12S\n\x0c\x63ontributors\x18\x04 \x03(\x0b\x32!.bookstore.catalog.v1.ContributorB\x0c\xe2\x41\x01\x01\xbaH\x05\x92\x01\x02\x10\x32R\x0c\x63ontributors\x12\x66\n\x06isbn13\x18\x05 \x01(\tBN\xe2\x41\x01\x02\xbaHGrE2/^([0-9][ -]?){9}([0-9Xx]|([0-9][ -]?){3}[0-9])$\x92\x02\x11\x39\x37\x38-0-14-143968-6R\x06isbn13\x12I\n\x06\x66ormat\x18\x06 \x01(\x0e\x32!.bookstore.catalog.v1.Book.FormatB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x06\x66ormat\x12R\n\tpublisher\x18\x07 \x01(\tB4\xe2\x41\x01\x01\xbaH-r+\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x92\x02\x10Penguin ClassicsR\tpublisher\x12\\\n\rlanguage_code\x18\x08 \x01(\tB7\xe2\x41\x01\x01\xbaH0r+2$^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$\x92\x02\x02\x65n\xd8\x01\x01R\x0clanguageCode\x12\xb1\x02\n\x0cpublish_date\x18\t \x01(\x0b\x32\x11.google.type.DateB\xfa\x01\xe2\x41\x01\x01\xbaH\xf2\x01\xba\x01\xee\x01\n\ndate.range\x12Kyear must be 1 to 9999, month 0 to 12, day 0 to 31, and a day needs a month\x1a\x92\x01this.year >= 1 && this.year <= 9999 && this.month >= 0 && this.month <= 12 && this.day >= 0 && this.day <= 31 && (this.day == 0 || this.month > 0)R\x0bpublishDate\x12\x31\n\npage_count\x18\n \x01(\x05\x42\x12\xe2\x41\x01\x01\xbaH\x0b\x1a\t\x18\xa0\x8d\x06(\x00@\xa0\x02R\tpageCount\x12\x41\n\ncategories\x18\x0b \x03(\tB!\xe2\x41\x01\x01\xbaH\x1a\x92\x01\x17\x10\x14\x18\x01\"\x11r\x0f\x10\x01\x18@\x92\x02\x08\x43lassicsR\ncategories\x12:\n\x06series\x18\x0c \x01(\x0b\x32\x1c.bookstore.catalog.v1.SeriesB\x04\xe2\x41\x01\x01R\x06series\x12.\n\x0b\x64\x65scription\x18\r \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x90NR\x0b\x64\x65scription\x12\xf1\x02\n\x05price\x18\x0e \x01(\x0b\x32\x12.google.type.MoneyB\xc6\x02\xe2\x41\x01\x02\xbaH\xbe\x02\xba\x01r\n\x0emoney.currency\x12\x36\x63urrency_code must be three capital letters (ISO 4217)\x1a(this.currency_code.matches(\'^[A-Z]{3}$\')\xba\x01\xc2\x01\n\x0cmoney.amount\x12Wamount must be zero or more and at most 1,000,000,000, with nanos from 0 to 999,999,999\x1aYthis.units >= 0 && this.units <= 1000000000 && this.nanos >= 0 && this.nanos <= 999999999\xc8\x01\x01R\x05price\x12<\n\x05state\x18\x0f \x01(\x0e\x32 .bookstore.catalog.v1.Book.StateB\x04\xe2\x41\x01\x03R\x05state\x12+\n\x0e\x61verage_rating\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03R\raverageRating\x12\'\n\x0crating_count\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x0bratingCount\x12\x41\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x41\n\x0b\x64\x65lete_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ndeleteTime\x12 \n\x04\x65tag\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_DELETED\x10\x02\"t\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46ORMAT_HARDCOVER\x10\x01\x12\x14\n\x10\x46ORMAT_PAPERBACK\x10\x02\x12\x10\n\x0c\x46ORMAT_EBOOK\x10\x03\x12\x14\n\x10\x46ORMAT_AUDIOBOOK\x10\x04:6\xea\x41\x33\n\x16\x62ookstore.example/Book\x12\x0c\x62ooks/{book}*\x05\x62ooks2\x04\x62ook\"\xc2\x02\n\x0b\x43ontributor\x12i\n\x0c\x64isplay_name\x18\x01 \x01(\tBF\xe2\x41\x01\x02\xbaH?r=\x10\x01\x18\xc8\x01\x32(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\x92\x02\x0bJane AustenR\x0b\x64isplayName\x12J\n\x04role\x18\x02 \x01(\x0e\x32&.bookstore.catalog.v1.Contributor.RoleB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04role\"|\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_AUTHOR\x10\x01\x12\x14\n\x10ROLE_ILLUSTRATOR\x10\x02\x12\x13\n\x0fROLE_TRANSLATOR\x10\x03\x12\x0f\n\x0bROLE_EDITOR\x10\x04\x12\x11\n\rROLE_NARRATOR\x10\x05\"Z\n\x06Series\x12$\n\x05title\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x05title\x12*\n\x08position\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x90N(\x00R\x08positionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62ookstore/catalog/v1/book.proto\x12\x14\x62ookstore.catalog.v1\x1a bookstore/policy/v1/policy.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xf7\x12\n\x04\x42ook\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x08\xbaH\x1er\x19\x32\x17^books/[a-z0-9-]{1,64}$\xd8\x01\x01R\x04name\x12\x97\x01\n\x05title\x18\x02 \x01(\tB\x80\x01\xe2\x41\x01\x02\xbaH1r/\x10\x01\x18\xf4\x03\x32(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\x8a\xb5\x18\x44text without control characters that does not begin with white spaceR\x05title\x12`\n\x08subtitle\x18\x03 \x01(\tBD\xe2\x41\x01\x01\xbaH\x1ar\x18\x18\xf4\x03\x32\x13^[^\\x00-\\x1f\\x7f]*$\x8a\xb5\x18\x1ftext without control charactersR\x08subtitle\x12S\n\x0c\x63ontributors\x18\x04 \x03(\x0b\x32!.bookstore.catalog.v1.ContributorB\x0c\xe2\x41\x01\x01\xbaH\x05\x92\x01\x02\x10\x32R\x0c\x63ontributors\x12\xba\x01\n\x06isbn13\x18\x05 \x01(\tB\xa1\x01\xe2\x41\x01\x02\xbaH3r12/^([0-9][ -]?){9}([0-9Xx]|([0-9][ -]?){3}[0-9])$\x8a\xb5\x18\x63\x61n ISBN of 10 or 13 digits; hyphens and spaces may stand between them, and X may be the last of tenR\x06isbn13\x12I\n\x06\x66ormat\x18\x06 \x01(\x0e\x32!.bookstore.catalog.v1.Book.FormatB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x06\x66ormat\x12\x62\n\tpublisher\x18\x07 \x01(\tBD\xe2\x41\x01\x01\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x8a\xb5\x18\x1ftext without control charactersR\tpublisher\x12\x88\x01\n\rlanguage_code\x18\x08 \x01(\tBc\xe2\x41\x01\x01\xbaH+r&2$^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$\xd8\x01\x01\x8a\xb5\x18-a BCP 47 language tag such as `en` or `pt-BR`R\x0clanguageCode\x12\xb1\x02\n\x0cpublish_date\x18\t \x01(\x0b\x32\x11.google.type.DateB\xfa\x01\xe2\x41\x01\x01\xbaH\xf2\x01\xba\x01\xee\x01\n\ndate.range\x12Kyear must be 1 to 9999, month 0 to 12, day 0 to 31, and a day needs a month\x1a\x92\x01this.year >= 1 && this.year <= 9999 && this.month >= 0 && this.month <= 12 && this.day >= 0 && this.day <= 31 && (this.day == 0 || this.month > 0)R\x0bpublishDate\x12.\n\npage_count\x18\n \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00R\tpageCount\x12\x36\n\ncategories\x18\x0b \x03(\tB\x16\xe2\x41\x01\x01\xbaH\x0f\x92\x01\x0c\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18@R\ncategories\x12:\n\x06series\x18\x0c \x01(\x0b\x32\x1c.bookstore.catalog.v1.SeriesB\x04\xe2\x41\x01\x01R\x06series\x12.\n\x0b\x64\x65scription\x18\r \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x90NR\x0b\x64\x65scription\x12\xf1\x02\n\x05price\x18\x0e \x01(\x0b\x32\x12.google.type.MoneyB\xc6\x02\xe2\x41\x01\x02\xbaH\xbe\x02\xba\x01r\n\x0emoney.currency\x12\x36\x63urrency_code must be three capital letters (ISO 4217)\x1a(this.currency_code.matches(\'^[A-Z]{3}$\')\xba\x01\xc2\x01\n\x0cmoney.amount\x12Wamount must be zero or more and at most 1,000,000,000, with nanos from 0 to 999,999,999\x1aYthis.units >= 0 && this.units <= 1000000000 && this.nanos >= 0 && this.nanos <= 999999999\xc8\x01\x01R\x05price\x12<\n\x05state\x18\x0f \x01(\x0e\x32 .bookstore.catalog.v1.Book.StateB\x04\xe2\x41\x01\x03R\x05state\x12+\n\x0e\x61verage_rating\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03R\raverageRating\x12\'\n\x0crating_count\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x0bratingCount\x12\x41\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x41\n\x0b\x64\x65lete_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ndeleteTime\x12 \n\x04\x65tag\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_DELETED\x10\x02\"t\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46ORMAT_HARDCOVER\x10\x01\x12\x14\n\x10\x46ORMAT_PAPERBACK\x10\x02\x12\x10\n\x0c\x46ORMAT_EBOOK\x10\x03\x12\x14\n\x10\x46ORMAT_AUDIOBOOK\x10\x04:6\xea\x41\x33\n\x16\x62ookstore.example/Book\x12\x0c\x62ooks/{book}*\x05\x62ooks2\x04\x62ook\"\xfe\x02\n\x0b\x43ontributor\x12\xa4\x01\n\x0c\x64isplay_name\x18\x01 \x01(\tB\x80\x01\xe2\x41\x01\x02\xbaH1r/\x10\x01\x18\xc8\x01\x32(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\x8a\xb5\x18\x44text without control characters that does not begin with white spaceR\x0b\x64isplayName\x12J\n\x04role\x18\x02 \x01(\x0e\x32&.bookstore.catalog.v1.Contributor.RoleB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04role\"|\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_AUTHOR\x10\x01\x12\x14\n\x10ROLE_ILLUSTRATOR\x10\x02\x12\x13\n\x0fROLE_TRANSLATOR\x10\x03\x12\x0f\n\x0bROLE_EDITOR\x10\x04\x12\x11\n\rROLE_NARRATOR\x10\x05\"Z\n\x06Series\x12$\n\x05title\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x05title\x12*\n\x08position\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x90N(\x00R\x08positionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,27 +39,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bookstore.catalog.v1.book_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BOOK'].fields_by_name['name']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['name']._serialized_options = b'\342A\001\010\272H4r/2\027^books/[a-z0-9-]{1,64}$\222\002\023books/9780140449266\330\001\001'
+  _globals['_BOOK'].fields_by_name['name']._serialized_options = b'\342A\001\010\272H\036r\0312\027^books/[a-z0-9-]{1,64}$\330\001\001'
   _globals['_BOOK'].fields_by_name['title']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['title']._serialized_options = b'\342A\001\002\272H>r<\020\001\030\364\0032(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\222\002\nPersuasion'
+  _globals['_BOOK'].fields_by_name['title']._serialized_options = b'\342A\001\002\272H1r/\020\001\030\364\0032(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\212\265\030Dtext without control characters that does not begin with white space'
   _globals['_BOOK'].fields_by_name['subtitle']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['subtitle']._serialized_options = b'\342A\001\001\272H\032r\030\030\364\0032\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_BOOK'].fields_by_name['subtitle']._serialized_options = b'\342A\001\001\272H\032r\030\030\364\0032\023^[^\\x00-\\x1f\\x7f]*$\212\265\030\037text without control characters'
   _globals['_BOOK'].fields_by_name['contributors']._loaded_options = None
   _globals['_BOOK'].fields_by_name['contributors']._serialized_options = b'\342A\001\001\272H\005\222\001\002\0202'
   _globals['_BOOK'].fields_by_name['isbn13']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['isbn13']._serialized_options = b'\342A\001\002\272HGrE2/^([0-9][ -]?){9}([0-9Xx]|([0-9][ -]?){3}[0-9])$\222\002\021978-0-14-143968-6'
+  _globals['_BOOK'].fields_by_name['isbn13']._serialized_options = b'\342A\001\002\272H3r12/^([0-9][ -]?){9}([0-9Xx]|([0-9][ -]?){3}[0-9])$\212\265\030can ISBN of 10 or 13 digits; hyphens and spaces may stand between them, and X may be the last of ten'
   _globals['_BOOK'].fields_by_name['format']._loaded_options = None
   _globals['_BOOK'].fields_by_name['format']._serialized_options = b'\342A\001\002\272H\007\202\001\004\020\001 \000'
   _globals['_BOOK'].fields_by_name['publisher']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['publisher']._serialized_options = b'\342A\001\001\272H-r+\030\310\0012\023^[^\\x00-\\x1f\\x7f]*$\222\002\020Penguin Classics'
+  _globals['_BOOK'].fields_by_name['publisher']._serialized_options = b'\342A\001\001\272H\032r\030\030\310\0012\023^[^\\x00-\\x1f\\x7f]*$\212\265\030\037text without control characters'
   _globals['_BOOK'].fields_by_name['language_code']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['language_code']._serialized_options = b'\342A\001\001\272H0r+2$^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$\222\002\002en\330\001\001'
+  _globals['_BOOK'].fields_by_name['language_code']._serialized_options = b'\342A\001\001\272H+r&2$^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$\330\001\001\212\265\030-a BCP 47 language tag such as `en` or `pt-BR`'
   _globals['_BOOK'].fields_by_name['publish_date']._loaded_options = None
   _globals['_BOOK'].fields_by_name['publish_date']._serialized_options = b'\342A\001\001\272H\362\001\272\001\356\001\n\ndate.range\022Kyear must be 1 to 9999, month 0 to 12, day 0 to 31, and a day needs a month\032\222\001this.year >= 1 && this.year <= 9999 && this.month >= 0 && this.month <= 12 && this.day >= 0 && this.day <= 31 && (this.day == 0 || this.month > 0)'
   _globals['_BOOK'].fields_by_name['page_count']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['page_count']._serialized_options = b'\342A\001\001\272H\013\032\t\030\240\215\006(\000@\240\002'
+  _globals['_BOOK'].fields_by_name['page_count']._serialized_options = b'\342A\001\001\272H\010\032\006\030\240\215\006(\000'
   _globals['_BOOK'].fields_by_name['categories']._loaded_options = None
-  _globals['_BOOK'].fields_by_name['categories']._serialized_options = b'\342A\001\001\272H\032\222\001\027\020\024\030\001\"\021r\017\020\001\030@\222\002\010Classics'
+  _globals['_BOOK'].fields_by_name['categories']._serialized_options = b'\342A\001\001\272H\017\222\001\014\020\024\030\001\"\006r\004\020\001\030@'
   _globals['_BOOK'].fields_by_name['series']._loaded_options = None
   _globals['_BOOK'].fields_by_name['series']._serialized_options = b'\342A\001\001'
   _globals['_BOOK'].fields_by_name['description']._loaded_options = None
@@ -82,23 +83,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOK']._loaded_options = None
   _globals['_BOOK']._serialized_options = b'\352A3\n\026bookstore.example/Book\022\014books/{book}*\005books2\004book'
   _globals['_CONTRIBUTOR'].fields_by_name['display_name']._loaded_options = None
-  _globals['_CONTRIBUTOR'].fields_by_name['display_name']._serialized_options = b'\342A\001\002\272H?r=\020\001\030\310\0012(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\222\002\013Jane Austen'
+  _globals['_CONTRIBUTOR'].fields_by_name['display_name']._serialized_options = b'\342A\001\002\272H1r/\020\001\030\310\0012(^([^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$\212\265\030Dtext without control characters that does not begin with white space'
   _globals['_CONTRIBUTOR'].fields_by_name['role']._loaded_options = None
   _globals['_CONTRIBUTOR'].fields_by_name['role']._serialized_options = b'\342A\001\002\272H\007\202\001\004\020\001 \000'
   _globals['_SERIES'].fields_by_name['title']._loaded_options = None
   _globals['_SERIES'].fields_by_name['title']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\310\001'
   _globals['_SERIES'].fields_by_name['position']._loaded_options = None
   _globals['_SERIES'].fields_by_name['position']._serialized_options = b'\342A\001\001\272H\007\032\005\030\220N(\000'
-  _globals['_BOOK']._serialized_start=229
-  _globals['_BOOK']._serialized_end=2446
-  _globals['_BOOK_STATE']._serialized_start=2205
-  _globals['_BOOK_STATE']._serialized_end=2272
-  _globals['_BOOK_FORMAT']._serialized_start=2274
-  _globals['_BOOK_FORMAT']._serialized_end=2390
-  _globals['_CONTRIBUTOR']._serialized_start=2449
-  _globals['_CONTRIBUTOR']._serialized_end=2771
-  _globals['_CONTRIBUTOR_ROLE']._serialized_start=2647
-  _globals['_CONTRIBUTOR_ROLE']._serialized_end=2771
-  _globals['_SERIES']._serialized_start=2773
-  _globals['_SERIES']._serialized_end=2863
+  _globals['_BOOK']._serialized_start=263
+  _globals['_BOOK']._serialized_end=2686
+  _globals['_BOOK_STATE']._serialized_start=2445
+  _globals['_BOOK_STATE']._serialized_end=2512
+  _globals['_BOOK_FORMAT']._serialized_start=2514
+  _globals['_BOOK_FORMAT']._serialized_end=2630
+  _globals['_CONTRIBUTOR']._serialized_start=2689
+  _globals['_CONTRIBUTOR']._serialized_end=3071
+  _globals['_CONTRIBUTOR_ROLE']._serialized_start=2947
+  _globals['_CONTRIBUTOR_ROLE']._serialized_end=3071
+  _globals['_SERIES']._serialized_start=3073
+  _globals['_SERIES']._serialized_end=3163
 # @@protoc_insertion_point(module_scope)

@@ -347,7 +347,7 @@ class WatchOrderResponse(message.Message):
     """Nothing follows."""
     @builtins.property
     def order(self) -> order_pb2.Order:
-        """The order as it is now."""
+        """The order as it is now. The same etag as in the message before: nothing has changed."""
 
     def __init__(
         self,
