@@ -34,6 +34,11 @@ function envoy_on_request(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set("bookstore", "path", (path:gsub("%?.*$", "")))
   metadata:set("bookstore", "method", headers:get(":method") or "")
+  -- The route was chosen before Connect became gRPC.
+  local is_grpc = (headers:get("content-type") or ""):find("^application/grpc")
+  if is_grpc and handle:streamInfo():routeName() == "unmatched" then
+    handle:clearRouteCache()
+  end
 end
 
 function envoy_on_response(handle)

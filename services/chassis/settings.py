@@ -70,8 +70,8 @@ class ChassisSettings(BaseSettings):
     """OTLP/HTTP endpoint for traces, such as http://127.0.0.1:4318."""
     traces: TraceExport | None = None
     """Where spans go; when not said, to the OTLP endpoint if there is one, else to files."""
-    trace_sample: float = Field(default=1.0, ge=0, le=1)
-    """Share of traces recorded, 0 to 1, decided where a trace begins."""
+    trace_sample: float = Field(default=0.1, ge=0, le=1)
+    """Share of traces recorded, 0 to 1, of those that begin in this process; a caller's decision goes before."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     core: int | None = Field(default=None, ge=0)
     """Processor the worker is pinned to; empty leaves it to the system."""

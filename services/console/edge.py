@@ -31,6 +31,8 @@ class Edge:
     """One Envoy: where it listens, which addresses (`host:port`) serve each process, and where its files are.
 
     `pages` are routes of the JSON listener besides those of the contracts.
+    `trace_sample` is the share of requests, 0 to 1, whose trace is recorded; one that a client has begun keeps to the
+    client's decision.
     """
 
     bind: str
@@ -42,6 +44,7 @@ class Edge:
     access_log: Path
     otlp_endpoint: str = ""
     pages: Sequence[object] = ()
+    trace_sample: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class _Mark:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads `!setting`, `!file` and `!generated` as marks."""
+    """Reads `!setting`, `!file`, `!lua` and `!generated` as marks."""
 
 
 def _mark(_: _Loader, kind: str, node: yaml.ScalarNode) -> _Mark:
@@ -66,7 +69,7 @@ _Loader.add_multi_constructor("!", _mark)
 def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = GENERATED) -> str:
     """The bootstrap as YAML. Raises EdgeIncomplete."""
     parts = _Parts(hand_written=hand_written, generated=generated)
-    cors_headers = parts.written("cors_headers.yaml")
+    cors_headers, local_replies = parts.written("cors_headers.yaml"), parts.written("local_replies.yaml")
     settings: dict[str, object] = {
         "bind_address": edge.bind,
         "http_port": edge.http_port,
@@ -74,11 +77,12 @@ def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = G
         "admin_port": edge.admin_port,
         "access_log": str(edge.access_log),
         "jwks_uri": f"http://{reachable(edge.bind)}:{edge.http_port}/.well-known/jwks.json",
+        "trace_percent": edge.trace_sample * 100,
         "tracer": _tracer(edge.otlp_endpoint),
         "json_routes": _routes(parts, [*edge.pages, *parts.made("http_routes")]),
         "grpc_routes": _routes(parts, [*parts.made("grpc_routes"), *parts.written("grpc_own_routes.yaml")]),
-        "json_replies": json_replies(parts.written("local_replies.yaml"), cors_headers),
-        "grpc_replies": grpc_replies(cors_headers),
+        "json_replies": json_replies(local_replies, cors_headers),
+        "grpc_replies": grpc_replies(local_replies, cors_headers),
         "cors_mutations": [{"append": header} for header in cors_headers],
         "clusters": _clusters(edge, parts),
     }
@@ -98,8 +102,9 @@ class _Parts:
                 if name not in settings:
                     raise EdgeIncomplete(f"envoy/ asks for the unknown setting {name!r}")
                 return settings[name]
-            case _Mark(kind="file", name=name) if not name.endswith(".yaml"):
-                return self._text(self.hand_written / name)
+            case _Mark(kind="lua", name=name):
+                tables = self.generated / "envoy" / f"{name}_tables.lua"
+                return (self._text(tables) if tables.exists() else "") + self._text(self.hand_written / f"{name}.lua")
             case _Mark(kind="file", name=name):
                 return self.resolve(self.written(name), settings)
             case _Mark(name=name):
@@ -122,7 +127,7 @@ class _Parts:
         return _with_descriptor_set(part, str(self.generated / "descriptor_set.binpb"))
 
     def _yaml(self, file: Path) -> Any:
-        return yaml.load(self._text(file), Loader=_Loader)  # noqa: S506  # a SafeLoader with three tags of its own
+        return yaml.load(self._text(file), Loader=_Loader)  # noqa: S506  # a SafeLoader with four tags of its own
 
     @staticmethod
     def _text(file: Path) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+from google.rpc import code_pb2, error_details_pb2
+
 DOMAIN: Final = "edge.bookstore"
 """ErrorInfo.domain of Envoy's own replies."""
-_UNLISTED: Final[dict[str, Any]] = {
+_UNLISTED: Final[Mapping[str, Any]] = {
     "status": 400,
     "code": 2,
     "reason": "EDGE_REFUSED",
@@ -32,17 +35,51 @@ def json_replies(rows: Sequence[Mapping[str, Any]], headers: Sequence[object]) -
     }
 
 
-def grpc_replies(headers: Sequence[object]) -> dict[str, object]:
-    """`local_reply_config` of the gRPC listener: only adds `headers`, Envoy writes these replies as gRPC wants them."""
-    return {"mappers": [_mapper("GE", HTTPStatus.CONTINUE, body=None, headers=headers)]}
+def grpc_replies(rows: Sequence[Mapping[str, Any]], headers: Sequence[object]) -> dict[str, object]:
+    """`local_reply_config` of the gRPC listener: Connect's form of the same rows for calls that connect.lua has noted.
 
-
-def _mapper(op: str, status: int, *, body: object | None, headers: Sequence[object]) -> dict[str, object]:
-    comparison = {"op": op, "value": {"default_value": int(status), "runtime_key": f"edge.replies.{op}.{int(status)}"}}
+    Envoy itself writes the replies to gRPC and gRPC-Web. `headers` go on every reply.
+    """
+    noted = {
+        "metadata_filter": {
+            "matcher": {"filter": "bookstore", "path": [{"key": "connect"}], "value": {"bool_match": True}},
+            "match_if_key_not_found": False,
+        }
+    }
     return {
-        "filter": {"status_code_filter": {"comparison": comparison}},
+        "mappers": [
+            *(
+                _mapper("EQ", row["status"], noted, body=_connect(row), headers=[*headers, *_retry_after(row)])
+                for row in rows
+            ),
+            _mapper("GE", HTTPStatus.CONTINUE, body=None, headers=headers),
+        ]
+    }
+
+
+def _mapper(
+    op: str, status: int, condition: object = None, *, body: object | None, headers: Sequence[object]
+) -> dict[str, object]:
+    comparison = {"op": op, "value": {"default_value": int(status), "runtime_key": f"edge.replies.{op}.{int(status)}"}}
+    by_status: object = {"status_code_filter": {"comparison": comparison}}
+    return {
+        "filter": {"and_filter": {"filters": [by_status, condition]}} if condition else by_status,
         **({} if body is None else {"body_format_override": body}),
         "headers_to_add": list(headers),
+    }
+
+
+def _connect(row: Mapping[str, Any]) -> dict[str, object]:
+    """The error of a unary call: https://connectrpc.com/docs/protocol#error-end-stream."""
+    info = error_details_pb2.ErrorInfo(reason=row["reason"], domain=DOMAIN)
+    value = b64encode(info.SerializeToString()).rstrip(b"=").decode()
+    return {
+        "content_type": "application/json",
+        "json_format": {
+            "code": code_pb2.Code.Name(row["code"]).lower(),
+            "message": row["message"],
+            "details": [{"type": info.DESCRIPTOR.full_name, "value": value}],
+        },
     }
 
 

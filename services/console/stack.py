@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final
 
+from services.chassis.settings import ChassisSettings
 from services.console import binaries
 from services.console.broker import Broker
 from services.console.edge import Edge, render
@@ -26,6 +27,7 @@ from services.console.topology import (
     service_environment,
     shared_environment,
 )
+from services.console.variables import read
 
 BROKER: Final = "nats"
 EDGE_PROCESS: Final = "envoy"
@@ -37,7 +39,8 @@ _STOP_EDGE_WITHIN: Final = 1.0
 def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
     """Makes folders, certificates and configuration, chooses ports, and says what is to be run.
 
-    Without `seed` a new shop gets its administrator but no books. Raises EdgeIncomplete, BinaryMissing, NoFreePort.
+    Without `seed` a new shop gets its administrator but no books. Raises EdgeIncomplete, BinaryMissing, NoFreePort,
+    SettingsInvalid.
     """
     folder = settings.folder
     services = service_names()
@@ -129,6 +132,7 @@ def _service(
 
 def _edge(settings: ConsoleSettings, shop: Shop, places: tuple[Endpoint, ...], environment: dict[str, str]) -> Program:
     folder = settings.folder
+    chassis = read(ChassisSettings)
     bootstrap = render(
         Edge(
             bind=settings.bind,
@@ -140,6 +144,7 @@ def _edge(settings: ConsoleSettings, shop: Shop, places: tuple[Endpoint, ...], e
             access_log=folder.access_log,
             otlp_endpoint=settings.trace_collector,
             pages=publish(pages(shop), folder.pages),
+            trace_sample=chassis.trace_sample if chassis.traced else 0.0,
         )
     )
     replace_file(folder.edge_configuration, bootstrap.encode(), mode=0o600)

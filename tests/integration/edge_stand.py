@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,11 +19,14 @@ from typing import Any, Final
 
 import grpc
 import yaml
+from bookstore.carts.v1 import cart_pb2, carts_requests_pb2, carts_service_pb2_grpc
 from bookstore.catalog.v1 import book_pb2, catalog_service_pb2, catalog_service_pb2_grpc
 from bookstore.identity.v1 import session_service_pb2, session_service_pb2_grpc
-from bookstore.orders.v1 import orders_requests_pb2, orders_service_pb2_grpc
+from bookstore.orders.v1 import order_pb2, orders_requests_pb2, orders_service_pb2_grpc
 from google.api import httpbody_pb2
 from google.protobuf.any_pb2 import Any as PackedAny
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
@@ -81,30 +84,46 @@ BARE: Final = {
 """Books whose reading ends as gRPC itself would end a call: a code and a message, no details."""
 
 
+ETAG: Final = '"3"'
+"""The etag of every book, order and cart."""
+
+
+def _reason(reason: str, context: str) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason, domain=f"{context}.bookstore")
+
+
+def _abort(context: Any, code: int, message: str, *details: Message) -> None:
+    packed = [PackedAny() for _ in details]
+    for one, detail in zip(packed, details, strict=True):
+        one.Pack(detail)
+    context.abort_with_status(rpc_status.to_status(Status(code=code, message=message, details=packed)))
+
+
 class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
     """Remembers the metadata of each call and answers what the test needs by the book's name."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, str]] = []
+        self.requests: list[Any] = []
         self.deadlines: list[float] = []
         self.release = threading.Event()
 
     def GetBook(self, request: catalog_service_pb2.GetBookRequest, context: Any) -> book_pb2.Book:
-        self._note(context)
+        self._note(context, request)
         if request.name == "books/slow":
             self.release.wait(timeout=HANG_SECONDS)
         if request.name in BARE:
             context.abort(BARE[request.name], 'a "secret" of the runtime')
         if request.name == "books/none":
-            packed = PackedAny()
-            packed.Pack(error_details_pb2.ErrorInfo(reason="BOOK_NOT_FOUND", domain="catalog.bookstore"))
-            context.abort_with_status(
-                rpc_status.to_status(Status(code=5, message="books/none is not in the catalog", details=[packed]))
-            )
-        return book_pb2.Book(name=request.name, title="Emma")
+            _abort(context, 5, "books/none is not in the catalog", _reason("BOOK_NOT_FOUND", "catalog"))
+        if request.name == "books/limited":
+            pause = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=59, nanos=600_000_000))
+            _abort(context, 8, "too many attempts", _reason("TOO_MANY_ATTEMPTS", "catalog"), pause)
+        context.send_initial_metadata((("etag", ETAG),))
+        return book_pb2.Book(name=request.name, title="Emma", etag=ETAG)
 
     def CreateBook(self, request: catalog_service_pb2.CreateBookRequest, context: Any) -> book_pb2.Book:
-        self._note(context)
+        self._note(context, request)
         context.send_initial_metadata(
             (("x-bookstore-http-status", "201"), ("location", f"/v1/books/{request.book_id}"), ("etag", '"1"'))
         )
@@ -113,11 +132,12 @@ class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
     def ListBooks(
         self, request: catalog_service_pb2.ListBooksRequest, context: Any
     ) -> catalog_service_pb2.ListBooksResponse:
-        self._note(context)
+        self._note(context, request)
         books = [book_pb2.Book(name=f"books/{number}", title="Emma") for number in range(request.page_size)]
         return catalog_service_pb2.ListBooksResponse(books=books)
 
-    def _note(self, context: Any) -> None:
+    def _note(self, context: Any, request: Any) -> None:
+        self.requests.append(request)
         self.calls.append(dict(context.invocation_metadata()))
         self.deadlines.append(context.time_remaining() or 0.0)
 
@@ -133,13 +153,27 @@ class Sessions(session_service_pb2_grpc.SessionServiceServicer):
         return httpbody_pb2.HttpBody(content_type="application/json", data=json.dumps(keys).encode())
 
 
+class Carts(carts_service_pb2_grpc.CartServiceServicer):
+    """One cart for everyone."""
+
+    def GetCart(self, request: carts_requests_pb2.GetCartRequest, context: Any) -> cart_pb2.Cart:
+        context.send_initial_metadata((("etag", ETAG),))
+        return cart_pb2.Cart(name=request.name, etag=ETAG)
+
+
 class Orders(orders_service_pb2_grpc.OrderServiceServicer):
-    """Streams two messages."""
+    """Streams two messages; of orders/none one and then an error."""
+
+    def GetOrder(self, request: orders_requests_pb2.GetOrderRequest, context: Any) -> order_pb2.Order:
+        context.send_initial_metadata((("etag", ETAG),))
+        return order_pb2.Order(name=request.name, etag=ETAG)
 
     def WatchOrder(
         self, request: orders_requests_pb2.WatchOrderRequest, context: Any
     ) -> Iterator[orders_requests_pb2.WatchOrderResponse]:
         yield orders_requests_pb2.WatchOrderResponse()
+        if request.name == "orders/none":
+            _abort(context, 5, "orders/none does not exist", _reason("ORDER_NOT_FOUND", "orders"))
         yield orders_requests_pb2.WatchOrderResponse()
 
 
@@ -193,6 +227,14 @@ class Stand:
         finally:
             connection.close()
 
+    def unavailable(self, ask: Callable[[], Answer]) -> Answer:
+        """The reply 503 of a service that cannot be reached; before it, attempts may have outlasted the call's time."""
+        deadline = time.monotonic() + 60
+        while (answer := ask()).status == 504:
+            assert time.monotonic() < deadline, answer
+        assert answer.status == 503, answer
+        return answer
+
     def exchange(self, data: bytes, *, port: int | None = None) -> Answer:
         """Sends bytes as they are and reads to the end of the connection; the JSON listener unless `port` is given."""
         with socket.create_connection(("127.0.0.1", port or self.http_port), timeout=15) as connection:
@@ -222,9 +264,9 @@ class Stand:
 
 
 @contextmanager
-def running_edge(folder: Path) -> Iterator[Stand]:
+def running_edge(folder: Path, *, trace_sample: float = 1.0) -> Iterator[Stand]:
     """Starts servers and Envoy in `folder`; processes without a server here are unreachable."""
-    ports = iter(free_ports(6))
+    ports = iter(free_ports(7))
     processes: Sequence[str] = yaml.safe_load((GENERATED / "envoy" / "clusters.yaml").read_text())
     certificates = CertificateFolder(path=folder / "tls")
     certificates.ensure([*processes, EDGE], now=datetime.now(UTC))
@@ -235,6 +277,7 @@ def running_edge(folder: Path) -> Iterator[Stand]:
         for process, register in (
             ("catalog", partial(catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server, catalog)),
             ("identity", partial(session_service_pb2_grpc.add_SessionServiceServicer_to_server, Sessions(key))),  # type: ignore[abstract]  # as above
+            ("carts", partial(carts_service_pb2_grpc.add_CartServiceServicer_to_server, Carts())),  # type: ignore[abstract]  # as above
             ("orders", partial(orders_service_pb2_grpc.add_OrderServiceServicer_to_server, Orders())),  # type: ignore[abstract]  # as above
         ):
             upstreams[process] = [f"127.0.0.1:{next(ports)}"]
@@ -253,7 +296,7 @@ def running_edge(folder: Path) -> Iterator[Stand]:
             log=folder / "envoy.log",
         )
         stack.callback(catalog.release.set)
-        stack.enter_context(_envoy(stand, upstreams, certificates, folder))
+        stack.enter_context(_envoy(stand, upstreams, certificates, folder, trace_sample))
         yield stand
 
 
@@ -263,7 +306,11 @@ def _stop(server: grpc.Server) -> None:
 
 @contextmanager
 def _envoy(
-    stand: Stand, upstreams: Mapping[str, Sequence[str]], certificates: CertificateFolder, folder: Path
+    stand: Stand,
+    upstreams: Mapping[str, Sequence[str]],
+    certificates: CertificateFolder,
+    folder: Path,
+    trace_sample: float,
 ) -> Iterator[None]:
     configuration = folder / "envoy.yaml"
     configuration.write_text(
@@ -277,6 +324,7 @@ def _envoy(
                 certificates=certificates,
                 access_log=stand.access_log,
                 pages=publish(pages(stand.shop), folder / "pages"),
+                trace_sample=trace_sample,
             )
         )
     )

@@ -17,7 +17,7 @@ from bookstore.payments.v1 import payments_service_pb2, payments_service_pb2_grp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from tests.integration.edge_stand import Answer, Stand
+from tests.integration.edge_stand import Answer, Stand, running_edge
 from tests.limits import HANG_SECONDS
 
 
@@ -159,7 +159,7 @@ class TestRefusals:
     def test_a_method_that_the_path_does_not_take(self, edge: Stand) -> None:
         answer = edge.call("DELETE", "/v1/books")
         _is_status_of_edge(answer, status=405, code=12, reason="METHOD_NOT_ALLOWED")
-        assert answer.headers["allow"] == "GET, OPTIONS, POST"
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
     def test_an_escaped_slash_in_a_path(self, edge: Stand) -> None:
         answer = edge.call("GET", "/v1/books/a%2Fb")
@@ -181,7 +181,7 @@ class TestRefusals:
         )
 
     def test_a_service_that_cannot_be_reached(self, edge: Stand) -> None:
-        answer = edge.call("GET", "/v1/promotions")
+        answer = edge.unavailable(lambda: edge.call("GET", "/v1/promotions"))
         _is_status_of_edge(answer, status=503, code=14, reason="SERVICE_UNAVAILABLE")
         assert answer.json["details"][-1] == {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1s"}
         assert "refused" not in answer.body.decode().lower(), "what is behind the edge stays behind it"
@@ -312,6 +312,12 @@ class TestTraces:
         assert (version, flags) == ("00", "01")
         assert trace == answer.headers["x-trace-id"]
 
+    @pytest.mark.parametrize("flags", ["00", "01"])
+    def test_a_client_that_has_begun_one_decides_whether_it_is_recorded(self, edge: Stand, flags: str) -> None:
+        trace = f"0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+        edge.call("GET", "/v1/books/emma", headers={"traceparent": f"00-{trace}"})
+        assert edge.catalog.calls[-1]["traceparent"].endswith(f"-{flags}")
+
     def test_the_access_log_tells_the_request_and_no_secret(self, edge: Stand) -> None:
         token = edge.token()
         answer = edge.call("GET", "/v1/carts/secret-cart?page_token=hidden", token=token)
@@ -323,6 +329,12 @@ class TestTraces:
         assert entry["duration_ms"] >= 0
         for secret in (token, "secret-cart", "hidden"):
             assert secret not in json.dumps(entry)
+
+    def test_the_edge_records_the_share_it_is_told(self, tmp_path: Path) -> None:
+        with running_edge(tmp_path, trace_sample=0.0) as silent:
+            answer = silent.call("GET", "/v1/books/emma")
+            _, trace, _, flags = silent.catalog.calls[-1]["traceparent"].split("-")
+            assert (trace, flags) == (answer.headers["x-trace-id"], "00")
 
 
 def test_what_the_edge_is_told_is_all_understood(edge: Stand) -> None:

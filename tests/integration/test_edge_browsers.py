@@ -35,13 +35,16 @@ def test_a_preflight_is_answered_for_any_origin(edge: Stand) -> None:
         ("DELETE", "/v1/books", 405),
         ("GET", "/v1/books?colour=blue", 400),
         ("GET", "/v1/books/a%2Fb", 400),
-        ("GET", "/v1/promotions", 503),
     ],
 )
 def test_every_response_can_be_read(edge: Stand, method: str, path: str, status: int, headers: dict[str, str]) -> None:
     answer = edge.call(method, path, headers=headers)
     assert answer.status == status
     assert readable(answer)
+
+
+def test_a_service_that_is_away_can_be_read(edge: Stand) -> None:
+    assert readable(edge.unavailable(lambda: edge.call("GET", "/v1/promotions")))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from services.codegen.contract import Access, Contract, ContractError, Idempotency, Method
-from services.codegen.envoy import jwt_requirement
+from services.codegen.jwt_requirements import jwt_requirement
 from services.codegen.openapi.examples import ERROR
 from services.codegen.openapi.schemas import Schema, Schemas
 from services.codegen.reasons import Reason, named_by, reasons

@@ -60,6 +60,6 @@ With 429 and 503 `Retry-After` says after how many seconds to come back.
 
 What ends in `:watch` returns server-sent events, `text/event-stream`, each `data:` one JSON message. A browser's
 EventSource sends no token; read the body of `fetch` instead. An error after the first event cannot be reported: a
-stream that ends without a message that says `last` was cut; watch again. At least every 20 seconds there is a message; one
-without a change repeats the last, with the same `etag`.
+stream that ends without a message that says `last` was cut; watch again. At least every 20 seconds there is a message;
+one without a change repeats the last, with the same `etag`.
 """

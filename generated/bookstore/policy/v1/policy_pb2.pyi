@@ -183,23 +183,23 @@ class MethodPolicy(message.Message):
 
 POLICY_FIELD_NUMBER: builtins.int
 MAX_PAGE_SIZE_FIELD_NUMBER: builtins.int
+FORM_FIELD_NUMBER: builtins.int
 SERVED_BY_FIELD_NUMBER: builtins.int
 PARTIAL_ETAG_FIELD_NUMBER: builtins.int
-FORM_FIELD_NUMBER: builtins.int
 policy: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.MethodOptions, MethodPolicy]
 """The policy of the RPC. Required on every RPC of this repository."""
 max_page_size: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.FieldOptions, builtins.int]
 """Of `page_size` in a list request: the most items that a page holds. A larger number is taken as this one (AIP-158).
 Required there; at most 100, and at most 200 where only ACCESS_ROLE or ACCESS_INTERNAL may call.
 """
+form: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.FieldOptions, builtins.str]
+"""What a text that matches the field's pattern is, to be read after "must be", such as "an ISBN-10 or ISBN-13".
+Messages to clients never show the expression itself. Required unless the pattern is a literal beginning followed by
+one class of characters, which the platform can put into words.
+"""
 served_by: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.ServiceOptions, builtins.str]
 """Name of the process that serves this service. Defaults to the context, the second segment of the package."""
 partial_etag: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.MessageOptions, builtins.bool]
 """Parts of the resource change while its etag stays, such as the prices in a cart. The etag guards changes all the
 same, but a GET never answers 304.
-"""
-form: extension_dict._ExtensionFieldDescriptor[descriptor_pb2.FieldOptions, builtins.str]
-"""What a text that matches the field's pattern is, to be read after "must be", such as "an ISBN-10 or ISBN-13".
-Messages to clients never show the expression itself. Required unless the pattern is a literal beginning followed by
-one class of characters, which the platform can put into words.
 """
