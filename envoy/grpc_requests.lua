@@ -28,8 +28,23 @@ local function decoded(message)
   return (message:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
+-- Headers of this ending are base64 in gRPC; one that is not would fail the whole call.
+local function remove_broken_binaries(headers)
+  local broken = {}
+  for name, value in pairs(headers) do
+    local digits = value:match("^([%w+/]*)=*$")
+    if name:find("%-bin$") and (digits == nil or #digits % 4 == 1) then
+      broken[#broken + 1] = name
+    end
+  end
+  for _, name in ipairs(broken) do
+    headers:remove(name)
+  end
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
+  remove_broken_binaries(headers)
   local path = headers:get(":path") or ""
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set("bookstore", "path", (path:gsub("%?.*$", "")))

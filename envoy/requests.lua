@@ -70,7 +70,7 @@ local function rejection(headers, method, route, path)
   end
   local key = BOUND[route] and bound_twice(path, BOUND[route])
   if key then
-    return {[":status"] = "400"}, key:gsub("[^%w_.]", "?"):sub(1, 60) .. ": is not a query parameter of this call"
+    return {[":status"] = "400"}, key:gsub("[^%w_.%[%]]", "?"):sub(1, 60) .. ": is not a query parameter of this call"
   end
   local content_type = headers:get("content-type")
   if BODY_METHODS[method] and (content_type or has_body(headers)) and not is_json(content_type or "") then

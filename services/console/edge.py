@@ -77,8 +77,7 @@ def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = G
         "admin_port": edge.admin_port,
         "access_log": str(edge.access_log),
         "jwks_uri": f"http://{reachable(edge.bind)}:{edge.http_port}/.well-known/jwks.json",
-        "trace_percent": edge.trace_sample * 100,
-        "tracer": _tracer(edge.otlp_endpoint),
+        "tracer": _tracer(edge.otlp_endpoint, edge.trace_sample),
         "json_routes": _routes(parts, [*edge.pages, *parts.made("http_routes")]),
         "grpc_routes": _routes(parts, [*parts.made("grpc_routes"), *parts.written("grpc_own_routes.yaml")]),
         "json_replies": json_replies(local_replies, cors_headers),
@@ -194,10 +193,22 @@ def _load_assignment(cluster: str, addresses: Sequence[str]) -> dict[str, object
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
 
 
-def _tracer(otlp_endpoint: str) -> dict[str, object]:
-    """Envoy begins or continues every trace. It insists on an exporter: without an endpoint that is a cluster of no
-    addresses, which drops the spans at once while the context still travels on.
+def _tracer(otlp_endpoint: str, sample: float) -> dict[str, object]:
+    """Envoy begins or continues every trace, and decides whether one that it begins is recorded; services keep to that.
+
+    It insists on an exporter: without an endpoint that is a cluster of no addresses, which drops the spans at once
+    while the context still travels on.
     """
+    samplers = "type.googleapis.com/envoy.extensions.tracers.opentelemetry.samplers.v3"
+    share = {"numerator": round(sample * 1_000_000), "denominator": "MILLION"}
+    ratio = {"@type": f"{samplers}.TraceIdRatioBasedSamplerConfig", "sampling_percentage": share}
+    by_parent = {
+        "@type": f"{samplers}.ParentBasedSamplerConfig",
+        "wrapped_sampler": {
+            "name": "envoy.tracers.opentelemetry.samplers.trace_id_ratio_based",
+            "typed_config": ratio,
+        },
+    }
     exporter: dict[str, object] = {"grpc_service": {"envoy_grpc": {"cluster_name": _NOWHERE}, "timeout": "1s"}}
     if otlp_endpoint:
         uri = f"{otlp_endpoint.rstrip('/')}/v1/traces"
@@ -205,5 +216,6 @@ def _tracer(otlp_endpoint: str) -> dict[str, object]:
     return {
         "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
         "service_name": EDGE,
+        "sampler": {"name": "envoy.tracers.opentelemetry.samplers.parent_based", "typed_config": by_parent},
         **exporter,
     }

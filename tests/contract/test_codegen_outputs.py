@@ -172,6 +172,12 @@ def test_a_server_stream_is_sent_as_events_and_with_the_settings_of_the_whole_li
         assert own == {**whole, "services": [name.split("/")[0]], "print_options": events}
 
 
+def test_a_server_stream_promises_to_show_life() -> None:
+    for method in EXTERNAL:
+        if method.descriptor.server_streaming:
+            assert "every 20 seconds" in method.comment, f"{method.name}: proxies cut a silent stream"
+
+
 def test_clusters_are_all_that_routes_name() -> None:
     routes = [route for route in [*part("http_routes.yaml"), *part("grpc_routes.yaml")] if "route" in route]
     assert part("clusters.yaml") == sorted({route["route"]["cluster"] for route in routes})

@@ -312,12 +312,6 @@ class TestTraces:
         assert (version, flags) == ("00", "01")
         assert trace == answer.headers["x-trace-id"]
 
-    @pytest.mark.parametrize("flags", ["00", "01"])
-    def test_a_client_that_has_begun_one_decides_whether_it_is_recorded(self, edge: Stand, flags: str) -> None:
-        trace = f"0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
-        edge.call("GET", "/v1/books/emma", headers={"traceparent": f"00-{trace}"})
-        assert edge.catalog.calls[-1]["traceparent"].endswith(f"-{flags}")
-
     def test_the_access_log_tells_the_request_and_no_secret(self, edge: Stand) -> None:
         token = edge.token()
         answer = edge.call("GET", "/v1/carts/secret-cart?page_token=hidden", token=token)
@@ -330,11 +324,16 @@ class TestTraces:
         for secret in (token, "secret-cart", "hidden"):
             assert secret not in json.dumps(entry)
 
-    def test_the_edge_records_the_share_it_is_told(self, tmp_path: Path) -> None:
-        with running_edge(tmp_path, trace_sample=0.0) as silent:
-            answer = silent.call("GET", "/v1/books/emma")
-            _, trace, _, flags = silent.catalog.calls[-1]["traceparent"].split("-")
-            assert (trace, flags) == (answer.headers["x-trace-id"], "00")
+    @pytest.mark.parametrize("share", [0.0, 1.0])
+    def test_the_edge_records_its_share_and_what_a_client_records(self, tmp_path: Path, share: float) -> None:
+        with running_edge(tmp_path, trace_sample=share) as edge:
+            answer = edge.call("GET", "/v1/books/emma")
+            _, trace, _, flags = edge.catalog.calls[-1]["traceparent"].split("-")
+            assert (trace, flags) == (answer.headers["x-trace-id"], "01" if share else "00")
+            for flags in ("00", "01"):
+                begun = f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+                edge.call("GET", "/v1/books/emma", headers={"traceparent": begun})
+                assert edge.catalog.calls[-1]["traceparent"].endswith(f"-{flags}")
 
 
 def test_what_the_edge_is_told_is_all_understood(edge: Stand) -> None:

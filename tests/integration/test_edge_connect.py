@@ -117,5 +117,23 @@ def test_json_has_a_port_of_its_own(edge: Stand, media: str) -> None:
     assert "application/proto" in answer.headers["accept-post"]
 
 
+@pytest.mark.parametrize(
+    ("header", "arrives"),
+    [
+        (("!", "x"), False),
+        (("x-a-bin", "%"), False),
+        (("x-a-bin", "AAAAA"), False),
+        (("x-a-bin", "AAE="), True),
+        (("x-a-bin", "AAE"), True),
+    ],
+)
+def test_headers_that_grpc_cannot_carry_do_not_reach_a_service(
+    edge: Stand, header: tuple[str, str], arrives: bool
+) -> None:
+    headers = {"content-type": "application/proto", "connect-protocol-version": "1"} | dict([header])
+    assert _sent(edge, "POST", GET_BOOK, book_request("books/emma"), headers).status == 200
+    assert (header[0] in edge.catalog.calls[-1]) == arrives
+
+
 def test_json_by_get_too(edge: Stand) -> None:
     assert _sent(edge, "GET", f"{GET_BOOK}?connect=v1&encoding=json&message=%7B%7D", None, {}).status == 415

@@ -147,6 +147,10 @@ class TestQueries:
         assert (answer.status, answer.reason()[0]) == (400, "REQUEST_MALFORMED")
         assert len(answer.fields()) == 1
 
+    def test_odd_signs_of_a_name_are_shown_as_such(self, edge: Stand) -> None:
+        answer = edge.call("POST", "/v1/carts/me:addItem?lines[0].a%20%22b%5C=1", body=b"{}")
+        assert answer.fields() == ["lines[0].a??b?"]
+
     def test_what_only_the_query_can_say_is_taken(self, edge: Stand) -> None:
         answer = edge.call("POST", "/v1/books?book_id=emma", body=b'{"title": "E"}', token=edge.token())
         assert answer.headers["location"] == "/v1/books/emma"
