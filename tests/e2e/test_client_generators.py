@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stack import ROOT, Bookstore
+from tests.limits import HANG_SECONDS
 
 PAGE = (ROOT / "docs" / "clients.md").read_text()
 PROGRAMS = Path(sys.executable).parent
@@ -26,7 +27,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git repository, so there is nothing to clone")
     target = tmp_path_factory.mktemp("clone") / "bookstore"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True, timeout=120)
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True, timeout=HANG_SECONDS)
     return target
 
 
@@ -39,7 +40,7 @@ def pasted(clone: Path, block: str, **environment: str) -> subprocess.CompletedP
         env={**kept, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}", **environment},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=HANG_SECONDS,
         check=False,
     )
 
@@ -65,7 +66,7 @@ def test_a_python_client_buys_a_book(clone: Path, bookstore: Bookstore) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     assert found.stdout.startswith(str(client)), "the stubs of this repository were used, not the generated ones"
 
@@ -73,7 +74,7 @@ def test_a_python_client_buys_a_book(clone: Path, bookstore: Bookstore) -> None:
 def test_a_typescript_client_lists_books_and_knows_the_reasons_of_errors(clone: Path, bookstore: Bookstore) -> None:
     needs("node", "npm")
     trial = subprocess.run(
-        ["npm", "view", "@bufbuild/protoc-gen-es", "version"], capture_output=True, check=False, timeout=300
+        ["npm", "view", "@bufbuild/protoc-gen-es", "version"], capture_output=True, check=False, timeout=HANG_SECONDS
     )
     if trial.returncode != 0:
         pytest.skip("npm cannot install packages here")
@@ -118,6 +119,6 @@ def test_buf_builds_the_sources_after_one_command(clone: Path) -> None:
 
 def test_the_public_contract_reads_as_json(clone: Path) -> None:
     command = [str(PROGRAMS / "buf"), "build", "generated/public.binpb", "-o", "-#format=json"]
-    done = subprocess.run(command, cwd=clone, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=clone, capture_output=True, check=True, timeout=HANG_SECONDS)
     assert b"PlaceOrder" in done.stdout
     assert b"ReserveStock" not in done.stdout

@@ -1,4 +1,4 @@
-"""The same shop through native gRPC: generated stubs and the real grpcurl."""
+"""The same shop through native gRPC: generated stubs, reflection and health."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from bookstore.orders.v1 import orders_requests_pb2
 from bookstore.orders.v1.order_pb2 import Order
 from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 from google.type.postal_address_pb2 import PostalAddress
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from services.chassis.testing import refused
 from tests.e2e.conftest import MakeBook
 from tests.e2e.shop import PASSWORD
-from tests.e2e.stack import ROOT, Bookstore
+from tests.e2e.stack import Bookstore
 from tests.limits import HANG_SECONDS
 
 Metadata = tuple[tuple[str, str], ...]
@@ -117,24 +119,52 @@ def test_internal_methods_are_not_there_for_clients(channel: grpc.Channel) -> No
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_grpcurl_lists_books(bookstore: Bookstore) -> None:
-    answer = subprocess.run(
+def buf_curl(bookstore: Bookstore, path: str, *arguments: str) -> str:
+    """Runs buf's client, which knows the shop by reflection v1 alone; answers what it prints."""
+    done = subprocess.run(
         [
-            str(Path(sys.executable).with_name("grpcurl")),
-            "-plaintext",
-            "-protoset",
-            str(ROOT / "generated" / "descriptor_set.binpb"),
-            "-d",
-            '{"page_size": 2}',
-            bookstore.grpc,
-            "bookstore.catalog.v1.CatalogService/ListBooks",
+            str(Path(sys.executable).with_name("buf")),
+            "curl",
+            "--http2-prior-knowledge",
+            *arguments,
+            f"http://{bookstore.grpc}{path}",
         ],
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,
         check=True,
     )
-    assert len(json.loads(answer.stdout)["books"]) == 2
+    return done.stdout
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "grpcweb"])
+def test_a_client_that_knows_nothing_lists_and_calls(bookstore: Bookstore, protocol: str) -> None:
+    services = buf_curl(bookstore, "", "--protocol", protocol, "--list-services").split()
+    assert len([name for name in services if name.startswith("bookstore.")]) >= 10
+    methods = buf_curl(bookstore, "", "--protocol", protocol, "--list-methods").split()
+    assert "bookstore.orders.v1.OrderService/PlaceOrder" in methods
+    assert not {name for name in methods if "Reserve" in name or "Redeem" in name}
+    path = "/bookstore.catalog.v1.CatalogService/ListBooks"
+    answer = buf_curl(bookstore, path, "--protocol", protocol, "-d", '{"page_size": 2}')
+    assert len(json.loads(answer)["books"]) == 2
+
+
+@pytest.mark.parametrize("service", ["", "bookstore.orders.v1.OrderService", "bookstore.ops.v1.StatusService"])
+def test_health_is_that_of_the_shop_and_needs_no_token(channel: grpc.Channel, service: str) -> None:
+    health = HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service=service)
+    assert health.Check(request, timeout=HANG_SECONDS).status == health_pb2.HealthCheckResponse.SERVING  # type: ignore[attr-defined]
+    stale = (("authorization", "Bearer nonsense"),)
+    watched = health.Watch(request, metadata=stale, timeout=HANG_SECONDS)  # type: ignore[attr-defined]
+    assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+    watched.cancel()
+
+
+def test_health_of_an_unknown_service_names_it(channel: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="bookstore.Nothing"), timeout=HANG_SECONDS)  # type: ignore[attr-defined]
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+    assert "bookstore.Nothing" in str(raised.value.details())
 
 
 def test_a_browser_speaks_grpc_web(bookstore: Bookstore) -> None:
