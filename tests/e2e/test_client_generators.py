@@ -40,7 +40,7 @@ def pasted(clone: Path, block: str, **environment: str) -> subprocess.CompletedP
         env={**kept, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}", **environment},
         capture_output=True,
         text=True,
-        timeout=HANG_SECONDS,
+        timeout=5 * HANG_SECONDS,  # npm and pip may have packages to fetch
         check=False,
     )
 
