@@ -24,6 +24,16 @@ def test_a_preflight_is_answered_for_any_origin(edge: Stand) -> None:
     assert "access-control-allow-credentials" not in answer.headers
 
 
+def test_a_preflight_of_connect_and_grpc_web(edge: Stand) -> None:
+    call = b"OPTIONS /bookstore.catalog.v1.CatalogService/GetBook HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    asked = b"Origin: https://shop.example\r\nAccess-Control-Request-Method: POST\r\n\r\n"
+    answer = edge.exchange(call + asked, port=edge.grpc_port)
+    assert answer.status == 200
+    assert readable(answer)
+    allowed = answer.headers["access-control-allow-headers"].split(", ")
+    assert {"content-type", "authorization", "connect-protocol-version", "x-grpc-web"} <= set(allowed)
+
+
 @pytest.mark.parametrize("headers", [ORIGIN, {}], ids=["with an origin", "without"])
 @pytest.mark.parametrize(
     ("method", "path", "status"),

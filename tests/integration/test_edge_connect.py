@@ -25,7 +25,7 @@ def call(edge: Stand, path: str, body: bytes, media: str = "application/proto", 
 
 
 def _sent(edge: Stand, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-    with closing(http.client.HTTPConnection("127.0.0.1", edge.grpc_port, timeout=15)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", edge.grpc_port, timeout=HANG_SECONDS)) as connection:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         received = {name.lower(): value for name, value in response.getheaders()}

@@ -22,6 +22,11 @@ def test_head_is_get_without_a_body(edge: Stand) -> None:
     assert edge.logged(head.headers["x-request-id"])["method"] == "HEAD"
 
 
+def test_head_of_a_document(edge: Stand) -> None:
+    head = edge.call("HEAD", "/.well-known/jwks.json")
+    assert (head.status, head.body, head.headers["content-type"]) == (200, b"", "application/json")
+
+
 @pytest.mark.parametrize(("path", "status"), [("/v1/books/none", 404), ("/v1/orders/1", 401), ("/v1/nothing", 404)])
 def test_head_of_what_cannot_be_read_has_the_status_of_get(edge: Stand, path: str, status: int) -> None:
     head = edge.call("HEAD", path)

@@ -102,7 +102,9 @@ class _EdgeErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_EdgeEr
     EDGE_ERROR_REASON_UNSPECIFIED: _EdgeErrorReason.ValueType  # 0
     """Never sent."""
     EDGE_ERROR_REASON_REQUEST_MALFORMED: _EdgeErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT: the request is no proper HTTP or JSON, or has a field or query parameter of the wrong type."""
+    """INVALID_ARGUMENT: the request is no proper HTTP or JSON, has a field or query parameter of the wrong type, or a query
+    parameter that the path or the body already names.
+    """
     EDGE_ERROR_REASON_TOKEN_REQUIRED: _EdgeErrorReason.ValueType  # 2
     """UNAUTHENTICATED: the access token is missing, expired or not valid."""
     EDGE_ERROR_REASON_TOKEN_REFUSED: _EdgeErrorReason.ValueType  # 3
@@ -118,9 +120,9 @@ class _EdgeErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_EdgeEr
     EDGE_ERROR_REASON_BODY_TOO_LARGE: _EdgeErrorReason.ValueType  # 8
     """INVALID_ARGUMENT: the body is larger than 1 MiB."""
     EDGE_ERROR_REASON_MEDIA_TYPE_UNSUPPORTED: _EdgeErrorReason.ValueType  # 9
-    """INVALID_ARGUMENT: the body is not sent as application/json."""
+    """INVALID_ARGUMENT: the body is not sent as application/json, or with a Content-Encoding."""
     EDGE_ERROR_REASON_PROTOCOL_UNSUPPORTED: _EdgeErrorReason.ValueType  # 10
-    """INVALID_ARGUMENT: the client speaks neither HTTP/1.1 nor HTTP/2."""
+    """INVALID_ARGUMENT: the client speaks neither HTTP/1 nor HTTP/2."""
     EDGE_ERROR_REASON_RATE_LIMITED: _EdgeErrorReason.ValueType  # 11
     """RESOURCE_EXHAUSTED: too many requests; try again later."""
     EDGE_ERROR_REASON_HEADERS_TOO_LARGE: _EdgeErrorReason.ValueType  # 12
@@ -142,7 +144,9 @@ class EdgeErrorReason(_EdgeErrorReason, metaclass=_EdgeErrorReasonEnumTypeWrappe
 EDGE_ERROR_REASON_UNSPECIFIED: EdgeErrorReason.ValueType  # 0
 """Never sent."""
 EDGE_ERROR_REASON_REQUEST_MALFORMED: EdgeErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT: the request is no proper HTTP or JSON, or has a field or query parameter of the wrong type."""
+"""INVALID_ARGUMENT: the request is no proper HTTP or JSON, has a field or query parameter of the wrong type, or a query
+parameter that the path or the body already names.
+"""
 EDGE_ERROR_REASON_TOKEN_REQUIRED: EdgeErrorReason.ValueType  # 2
 """UNAUTHENTICATED: the access token is missing, expired or not valid."""
 EDGE_ERROR_REASON_TOKEN_REFUSED: EdgeErrorReason.ValueType  # 3
@@ -158,9 +162,9 @@ EDGE_ERROR_REASON_LENGTH_REQUIRED: EdgeErrorReason.ValueType  # 7
 EDGE_ERROR_REASON_BODY_TOO_LARGE: EdgeErrorReason.ValueType  # 8
 """INVALID_ARGUMENT: the body is larger than 1 MiB."""
 EDGE_ERROR_REASON_MEDIA_TYPE_UNSUPPORTED: EdgeErrorReason.ValueType  # 9
-"""INVALID_ARGUMENT: the body is not sent as application/json."""
+"""INVALID_ARGUMENT: the body is not sent as application/json, or with a Content-Encoding."""
 EDGE_ERROR_REASON_PROTOCOL_UNSUPPORTED: EdgeErrorReason.ValueType  # 10
-"""INVALID_ARGUMENT: the client speaks neither HTTP/1.1 nor HTTP/2."""
+"""INVALID_ARGUMENT: the client speaks neither HTTP/1 nor HTTP/2."""
 EDGE_ERROR_REASON_RATE_LIMITED: EdgeErrorReason.ValueType  # 11
 """RESOURCE_EXHAUSTED: too many requests; try again later."""
 EDGE_ERROR_REASON_HEADERS_TOO_LARGE: EdgeErrorReason.ValueType  # 12

@@ -1,0 +1,30 @@
+"""What settings reach the edge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.console.settings import load_settings
+from services.console.stack import assemble
+
+
+@pytest.mark.parametrize(
+    ("variables", "of_a_million"),
+    [
+        ({}, 100_000),
+        ({"BOOKSTORE_TRACE_SAMPLE": "0.25"}, 250_000),
+        ({"BOOKSTORE_TRACE_SAMPLE": "1", "BOOKSTORE_TRACES": "off"}, 0),
+    ],
+)
+def test_the_share_of_recorded_traces_is_decided_at_the_edge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], of_a_million: int
+) -> None:
+    for name in ("BOOKSTORE_TRACE_SAMPLE", "BOOKSTORE_TRACES", "BOOKSTORE_OTLP_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"BOOKSTORE_DATA_DIR": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assemble(settings)
+    assert f"numerator: {of_a_million}\n" in settings.folder.edge_configuration.read_text()
