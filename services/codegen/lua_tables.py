@@ -55,7 +55,10 @@ def is_private(method: Method) -> bool:
 
 
 def _bound(method: Method) -> list[str]:
-    """Fields that the path or the body fills, or `*` for all; transcoding would let a query parameter overrule them."""
+    """Fields that the path or the body of any of the method's routes fills, or `*` for all of them.
+
+    Transcoding would let a query parameter overrule them.
+    """
     bodies = {route.body for route in method.routes}
     if "*" in bodies:
         return ["*"]
