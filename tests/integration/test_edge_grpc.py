@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from tests.integration.edge_stand import Stand
+from tests.limits import HANG_SECONDS
 
 
 def _reason(error: grpc.RpcError) -> tuple[str, str]:
