@@ -156,7 +156,7 @@ def open_channel(
         ("grpc.enable_retries", 1),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 2_000),  # in spite of its name: how long connecting, TLS included, may take
         ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
     target = target_of(service, addresses)
