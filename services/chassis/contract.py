@@ -55,12 +55,12 @@ def _process(full_name: str, options: ServiceOptions) -> str:
 
 
 def public_contract() -> FileDescriptorSet:
-    """What clients may know: the RPCs that the edge lets in and all that these use, with comments."""
+    """Returns the public API: the RPCs that the edge lets in and all that these use, with comments."""
     return FileDescriptorSet.FromString((GENERATED / "public.binpb").read_bytes())
 
 
 def processes_by_service(files: FileDescriptorSet) -> Mapping[str, str]:
-    """The process that serves each service of `files`, by the full name of the service."""
+    """Returns the process that serves each service of `files`, by the full name of the service."""
     names = ((f"{file.package}.{service.name}", service.options) for file in files.file for service in file.service)
     return {name: _process(name, options) for name, options in names}
 

@@ -1,7 +1,7 @@
-"""gRPC server reflection: tells clients such as grpcurl and `buf curl` what can be called and with which messages.
+"""gRPC server reflection: describes services and messages to clients such as grpcurl and `buf curl`.
 
-Describes a set of files that is given, comments included, and not what the process itself serves: one process can
-describe all that an edge lets in. Serves both versions of the protocol, which differ in nothing but the package's name.
+Describes a given set of files, comments included, not what the process itself serves, so that one process can describe
+the API behind an edge. Serves both versions of the protocol, which differ only in the name of the package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_STREAMS: Final = 4  # a stream holds a thread as long as its client keeps 
 
 
 class Reflection:
-    """Answers from `files`, and lists `services`; both versions of reflection and health are described and listed too.
+    """Describes `files` and lists `services`, and in addition the health protocol and both versions of reflection.
 
     Raises KeyError when a file imports one that is not among them.
     """
@@ -39,8 +39,8 @@ class Reflection:
         self._slots = threading.BoundedSemaphore(_MOST_STREAMS)
 
     def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
-        """The handlers of both versions, for `Service.unguarded`."""
-        # v1 has the messages of v1alpha under another name; on the wire there is no difference.
+        """Returns the handlers of both versions, for `Service.unguarded`."""
+        # v1 has the messages of v1alpha in another package; on the wire they are the same.
         handler = grpc.stream_stream_rpc_method_handler(
             self._stream, ServerReflectionRequest.FromString, ServerReflectionResponse.SerializeToString
         )
@@ -49,8 +49,8 @@ class Reflection:
             for package in (_STABLE, _ALPHA)
         )
 
-    def answer(self, request: ServerReflectionRequest) -> ServerReflectionResponse:
-        """The response to one request; what is not there is an error response of the protocol, not an exception."""
+    def respond(self, request: ServerReflectionRequest) -> ServerReflectionResponse:
+        """Returns the response to one request; for an unknown name that is an error response of the protocol."""
         response = ServerReflectionResponse(valid_host=request.host, original_request=request)
         match request.WhichOneof("message_request"):
             case "list_services":
@@ -69,7 +69,7 @@ class Reflection:
             case "all_extension_numbers_of_type":
                 self._number(response, request.all_extension_numbers_of_type)
             case _:
-                _fail(response, grpc.StatusCode.INVALID_ARGUMENT, "the request names nothing this version knows")
+                _fail(response, grpc.StatusCode.INVALID_ARGUMENT, "message_request: set one of its fields")
         return response
 
     def _stream(
@@ -79,7 +79,7 @@ class Reflection:
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many reflection streams are open; try again later")
         try:
             for request in requests:
-                yield self.answer(request)
+                yield self.respond(request)
         finally:
             self._slots.release()
 
@@ -100,7 +100,7 @@ class Reflection:
         response.all_extension_numbers_response.extension_number.extend(numbers)
 
     def _closure(self, name: str) -> Sequence[str]:
-        """The file and all it imports; clients take the first for the one they asked for."""
+        """Returns the file and all it imports, the file first: clients take the first for the one requested."""
         found = [name]
         for file in found:
             found += [imported for imported in self._files[file].dependency if imported not in found]
@@ -117,7 +117,7 @@ def _file(module: Any) -> FileDescriptorProto:
 
 
 def _stable(alpha: FileDescriptorProto) -> FileDescriptorProto:
-    """The file of v1, for which there is no Python package: that of v1alpha with its names changed."""
+    """Returns the file of v1, for which there is no Python package: that of v1alpha with the package renamed."""
     stable = FileDescriptorProto.FromString(alpha.SerializeToString())
     stable.name = alpha.name.replace("v1alpha", "v1")
     stable.package = _STABLE
@@ -132,7 +132,7 @@ def _stable(alpha: FileDescriptorProto) -> FileDescriptorProto:
 
 
 def _messages(messages: Iterable[DescriptorProto], scope: str) -> Iterator[tuple[DescriptorProto, str]]:
-    """Messages with their full names, nested ones too."""
+    """Yields messages, nested ones included, with their full names."""
     for message in messages:
         name = f"{scope}{message.name}"
         yield message, name
@@ -140,9 +140,9 @@ def _messages(messages: Iterable[DescriptorProto], scope: str) -> Iterator[tuple
 
 
 def _symbols(file: FileDescriptorProto) -> Iterator[str]:
-    """Full names of all that can be asked for: messages, their fields and oneofs, enums, values, services, methods.
+    """Yields the full name of every message, field, oneof, extension, enum, value, service and method.
 
-    A value of an enum stands beside the enum, not inside it.
+    The scope of an enum value is that of its enum, not the enum.
     """
     scope = f"{file.package}." if file.package else ""
     enums = [(enum, scope) for enum in file.enum_type]
@@ -161,7 +161,7 @@ def _symbols(file: FileDescriptorProto) -> Iterator[str]:
 
 
 def _extensions(file: FileDescriptorProto) -> Iterator[tuple[str, int]]:
-    """What the file extends: full name of the message and number of the field."""
+    """Yields what the file extends: full name of the message and number of the field."""
     nested = (extension for message, _ in _messages(file.message_type, "") for extension in message.extension)
     for extension in (*file.extension, *nested):
         yield extension.extendee.removeprefix("."), extension.number

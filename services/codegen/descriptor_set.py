@@ -1,7 +1,7 @@
 """The descriptor sets: the whole contract for Envoy's transcoder and `buf breaking`, the public part for clients.
 
-Both are images in buf's sense: a file that is not ours carries a mark that it is only imported, which is nothing to
-other readers.
+Both are images in buf's sense: a file that is not ours is marked as an import; other readers
+ignore the mark.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _IMPORT_MARK = b"\xd2\xf6\x03\x02\x08\x01"
 
 
 def public_types(contract: Contract) -> list[str]:
-    """Names of what clients may know: the RPCs that the edge lets in, the reasons of errors and their details."""
+    """Returns the names of the public API: RPCs that the edge lets in, reasons of errors and the details of errors."""
     methods = [method.descriptor.full_name for method in contract.methods if method.external]
     reasons = [
         enum.full_name

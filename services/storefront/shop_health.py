@@ -15,7 +15,7 @@ from services.chassis.worker import Worker
 from services.storefront.shop_status import ShopStatus
 
 SERVICE: Final = "grpc.health.v1.Health.Shop"
-"""Under this name the edge finds it; under the usual one the process tells its own health, as every process does."""
+"""The edge routes here. Under the standard name the process reports its own health, as every process does."""
 _LOOK_AGAIN: Final = timedelta(seconds=1)
 _HEALTH: Final = health_pb2.HealthCheckResponse
 _SERVES: Final = (Status.STATE_SERVING, Status.STATE_DEGRADED)
@@ -25,7 +25,7 @@ class ShopHealth(health.HealthServicer):
     """Serves grpc.health.v1.Health from the status of the shop.
 
     The empty name is the shop: SERVING unless its status is NOT_SERVING. Any other is a gRPC service and stands for the
-    process that serves it; `served_by` maps one to the other. Tells less than StatusService, which is public.
+    process that serves it; `served_by` maps one to the other. Discloses less than StatusService, which is public.
     """
 
     def __init__(self, shop: ShopStatus, served_by: Mapping[str, str]) -> None:
@@ -33,11 +33,11 @@ class ShopHealth(health.HealthServicer):
         self._shop = shop
         self._served_by = served_by
         self._updating = threading.Lock()
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._watchers = 0
 
     def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
-        """The handlers, for `Service.unguarded`."""
+        """Returns the handlers, for `Service.unguarded`."""
         read, write = health_pb2.HealthCheckRequest.FromString, _HEALTH.SerializeToString
         methods = {
             "Check": grpc.unary_unary_rpc_method_handler(self.Check, read, write),
@@ -46,13 +46,13 @@ class ShopHealth(health.HealthServicer):
         return (grpc.method_handlers_generic_handler(SERVICE, methods),)
 
     def worker(self) -> Worker:
-        """Tells watchers what has changed; asks the services only while there are watchers."""
-        return Worker("shop health", _LOOK_AGAIN, self._tell_watchers)
+        """Returns the worker that notifies watchers of changes; without watchers it does nothing."""
+        return Worker("shop health", _LOOK_AGAIN, self._notify_watchers)
 
     def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Health of the shop or of one service; NOT_FOUND for a name that is neither."""
+        """Returns the health of the shop or of one service; NOT_FOUND for a name that is neither."""
         self._update()
-        if request.service not in self._told:
+        if request.service not in self._reported:
             context.set_details(f"service: there is no {request.service!r}; leave it empty for the whole shop")
         return super().Check(request, context)
 
@@ -62,18 +62,19 @@ class ShopHealth(health.HealthServicer):
         context: grpc.ServicerContext,
         send_response_callback: Callable[[Any], None] | None = None,
     ) -> Any:
-        """The same as a stream: at once, and at every change. Holds no thread."""
+        """Streams the same, first the current state, then every change. Holds no thread."""
         self._update()
         with self._updating:
             self._watchers += 1
-        context.add_callback(self._forget_watcher)
+        if not context.add_callback(self._forget_watcher):  # the call has ended already
+            self._forget_watcher()
         return super().Watch(request, context, send_response_callback)
 
     def _forget_watcher(self) -> None:
         with self._updating:
             self._watchers -= 1
 
-    def _tell_watchers(self) -> None:
+    def _notify_watchers(self) -> None:
         if self._watchers:
             self._update()
 
@@ -84,7 +85,7 @@ class ShopHealth(health.HealthServicer):
         serving[""] = status.state != Status.STATE_NOT_SERVING
         with self._updating:
             for name, is_serving in serving.items():
-                told = _HEALTH.SERVING if is_serving else _HEALTH.NOT_SERVING
-                if self._told.get(name) != told:
-                    self._told[name] = told
-                    self.set(name, told)
+                state = _HEALTH.SERVING if is_serving else _HEALTH.NOT_SERVING
+                if self._reported.get(name) != state:
+                    self._reported[name] = state
+                    self.set(name, state)

@@ -1,4 +1,4 @@
-"""What docs/clients.md tells users to type works in a clean clone; what it generates talks to the running shop."""
+"""The commands of docs/clients.md work in a clean clone, and the clients they generate in the running shop."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_python_client_buys_a_book(clone: Path, bookstore: Bookstore) -> None:
     assert found.stdout.startswith(str(client)), "the stubs of this repository were used, not the generated ones"
 
 
-def test_a_typescript_client_lists_books_and_knows_the_reasons_of_errors(clone: Path, bookstore: Bookstore) -> None:
+def test_a_typescript_client_lists_books_and_reads_the_reason_of_an_error(clone: Path, bookstore: Bookstore) -> None:
     needs("node", "npm")
     trial = subprocess.run(
         ["npm", "view", "@bufbuild/protoc-gen-es", "version"], capture_output=True, check=False, timeout=HANG_SECONDS

@@ -120,7 +120,7 @@ def test_internal_methods_are_not_there_for_clients(channel: grpc.Channel) -> No
 
 
 def buf_curl(bookstore: Bookstore, path: str, *arguments: str) -> str:
-    """Runs buf's client, which knows the shop by reflection v1 alone; answers what it prints."""
+    """Runs `buf curl`, which learns the API by reflection v1 alone, and returns what it prints."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("buf")),
@@ -138,7 +138,7 @@ def buf_curl(bookstore: Bookstore, path: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "grpcweb"])
-def test_a_client_that_knows_nothing_lists_and_calls(bookstore: Bookstore, protocol: str) -> None:
+def test_a_client_without_files_lists_and_calls(bookstore: Bookstore, protocol: str) -> None:
     services = buf_curl(bookstore, "", "--protocol", protocol, "--list-services").split()
     assert len([name for name in services if name.startswith("bookstore.")]) >= 10
     methods = buf_curl(bookstore, "", "--protocol", protocol, "--list-methods").split()

@@ -1,4 +1,4 @@
-"""What the README tells users to type works as it stands there, and prints what it shows."""
+"""The commands of the README work as they stand there, and print what it shows."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_it_lists_the_services_of_the_contract_health_and_itself(channel: grpc.C
     assert len(SERVICES) > 9
 
 
-def test_every_listed_service_can_be_described_by_a_client_that_knows_nothing(channel: grpc.Channel) -> None:
+def test_every_listed_service_can_be_described_by_a_client_without_files(channel: grpc.Channel) -> None:
     database = ProtoReflectionDescriptorDatabase(channel)
     pool = DescriptorPool(database)
     for name in database.get_services():
@@ -105,7 +105,7 @@ def test_comments_come_along(channel: grpc.Channel) -> None:
     assert "Idempotent by request_id" in comments
 
 
-def test_internal_calls_and_their_messages_are_not_told(channel: grpc.Channel) -> None:
+def test_internal_calls_and_their_messages_are_not_described(channel: grpc.Channel) -> None:
     for symbol in ("InventoryService.ReserveStock", "ReserveStockRequest", "Reservation"):
         request = ServerReflectionRequest(file_containing_symbol=f"bookstore.inventory.v1.{symbol}")
         assert asked(channel, request).error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]

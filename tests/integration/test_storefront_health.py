@@ -1,4 +1,4 @@
-"""The health of the whole shop, as the edge asks the storefront for it."""
+"""The health of the whole shop, as the edge reads it from the storefront."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
 
 class Shop:
-    """Nine processes, some of which are down, and the storefront that tells their health."""
+    """Nine processes, some of which are down, and the storefront that reports their health."""
 
     def __init__(self) -> None:
         self.down: set[str] = set()
@@ -54,7 +54,7 @@ class Shop:
         self.health = ShopHealth(status, self.served_by)
         return Service(name="storefront", servicers=(), unguarded=self.health.handlers())
 
-    def tells(self, service: str = "") -> str:
+    def reports(self, service: str = "") -> str:
         with grpc.insecure_channel(self.served.address) as channel:
             check = channel.unary_unary(
                 f"/{SERVICE}/Check",
@@ -90,33 +90,33 @@ def watch(channel: grpc.Channel, service: str) -> Any:
 
 
 def test_the_shop_and_every_service_of_the_contract_have_a_health(shop: Shop) -> None:
-    assert {shop.tells(name) for name in ("", *shop.served_by)} == {"SERVING"}
+    assert {shop.reports(name) for name in ("", *shop.served_by)} == {"SERVING"}
 
 
-def test_a_process_that_is_down_is_told_under_the_services_it_serves(shop: Shop) -> None:
+def test_a_process_that_is_down_is_reported_under_the_services_it_serves(shop: Shop) -> None:
     shop.changes("storefront")
-    assert (shop.tells(STATUS), shop.tells(ORDERS)) == ("NOT_SERVING", "SERVING")
+    assert (shop.reports(STATUS), shop.reports(ORDERS)) == ("NOT_SERVING", "SERVING")
     shop.changes("orders")
-    assert (shop.tells(STATUS), shop.tells(ORDERS)) == ("SERVING", "NOT_SERVING")
-    assert shop.tells() == "NOT_SERVING"
+    assert (shop.reports(STATUS), shop.reports(ORDERS)) == ("SERVING", "NOT_SERVING")
+    assert shop.reports() == "NOT_SERVING"
     shop.changes()
-    assert (shop.tells(ORDERS), shop.tells()) == ("SERVING", "SERVING")
+    assert (shop.reports(ORDERS), shop.reports()) == ("SERVING", "SERVING")
 
 
 def test_a_name_that_is_no_service_is_not_found(shop: Shop) -> None:
     with pytest.raises(grpc.RpcError) as raised:
-        shop.tells("bookstore.Nothing")
+        shop.reports("bookstore.Nothing")
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
     assert "bookstore.Nothing" in str(raised.value.details())
 
 
 def test_checks_do_not_make_the_storefront_ask_more_often_than_once_a_second(shop: Shop) -> None:
     for _ in range(5):
-        shop.tells()
+        shop.reports()
     assert shop.asked == len(set(shop.served_by.values()))
 
 
-def test_a_watch_tells_the_state_at_once_and_then_what_changes(shop: Shop, channel: grpc.Channel) -> None:
+def test_a_watch_streams_the_state_and_then_every_change(shop: Shop, channel: grpc.Channel) -> None:
     states = (HealthCheckResponse.ServingStatus.Name(answer.status) for answer in watch(channel, ORDERS))
     assert next(states) == "SERVING"
     worker = shop.health.worker()
@@ -143,7 +143,7 @@ def test_many_watches_hold_no_thread(shop: Shop, channel: grpc.Channel) -> None:
     streams = [watch(channel, "") for _ in range(40)]
     for stream in streams:
         assert next(stream).status == HealthCheckResponse.SERVING
-    assert shop.tells() == "SERVING"
+    assert shop.reports() == "SERVING"
 
 
 @pytest.mark.parametrize(("environment", "there"), [("development", True), ("production", False)])
