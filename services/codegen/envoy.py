@@ -13,6 +13,7 @@ import yaml
 
 from services.codegen.contract import Contract, Method, Route
 from services.codegen.http_template import Template
+from services.codegen.json_tables import strict_tables
 from services.codegen.jwt_requirements import REQUIREMENTS, jwt_requirement
 from services.codegen.lua_tables import connect_tables, requests_tables
 
@@ -52,6 +53,7 @@ def envoy_parts(contract: Contract) -> dict[str, bytes]:
         ),
         "requests_tables.lua": requests_tables(contract),
         "connect_tables.lua": connect_tables(contract),
+        "strict_tables.lua": strict_tables(contract),
     }
 
 

@@ -101,9 +101,8 @@ class _Parts:
                 if name not in settings:
                     raise EdgeIncomplete(f"envoy/ asks for the unknown setting {name!r}")
                 return settings[name]
-            case _Mark(kind="lua", name=name):
-                tables = self.generated / "envoy" / f"{name}_tables.lua"
-                return (self._text(tables) if tables.exists() else "") + self._text(self.hand_written / f"{name}.lua")
+            case _Mark(kind="lua", name=names):
+                return "".join(self._script(name) for name in names.split())
             case _Mark(kind="file", name=name):
                 return self.resolve(self.written(name), settings)
             case _Mark(name=name):
@@ -124,6 +123,10 @@ class _Parts:
         """A generated file. It names the descriptor set relative to the repository, but Envoy runs anywhere."""
         part = self._yaml(self.generated / "envoy" / f"{name}.yaml")
         return _with_descriptor_set(part, str(self.generated / "descriptor_set.binpb"))
+
+    def _script(self, name: str) -> str:
+        tables = self.generated / "envoy" / f"{name}_tables.lua"
+        return (self._text(tables) if tables.exists() else "") + self._text(self.hand_written / f"{name}.lua")
 
     def _yaml(self, file: Path) -> Any:
         return yaml.load(self._text(file), Loader=_Loader)  # noqa: S506  # a SafeLoader with four tags of its own

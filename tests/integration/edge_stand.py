@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
@@ -188,6 +190,12 @@ class Stand:
     key: jwk.ECKey
     access_log: Path
     log: Path
+    envoy: int = 0
+
+    def cpu_seconds(self) -> float:
+        """CPU time that Envoy has used so far (proc_pid_stat(5), fields 14 and 15)."""
+        fields = Path(f"/proc/{self.envoy}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def shop(self) -> Shop:
@@ -263,23 +271,40 @@ class Stand:
         raise AssertionError(f"request {request_id} is not in the access log")
 
 
+Register = Callable[[grpc.Server], object]
+"""Adds a servicer to a server."""
+
+
 @contextmanager
-def running_edge(folder: Path, *, trace_sample: float = 1.0) -> Iterator[Stand]:
-    """Starts servers and Envoy in `folder`; processes without a server here are unreachable."""
-    ports = iter(free_ports(7))
-    processes: Sequence[str] = yaml.safe_load((GENERATED / "envoy" / "clusters.yaml").read_text())
+def running_edge(
+    folder: Path,
+    *,
+    generated: Path = GENERATED,
+    servicers: Mapping[str, Register] = MappingProxyType({}),
+    trace_sample: float = 1.0,
+) -> Iterator[Stand]:
+    """Starts servers and Envoy in `folder`; processes without a server here are unreachable.
+
+    `generated` is what the contracts generate, if not the repository's; `servicers` serve more processes than those of
+    this module, which serve the repository's.
+    """
+    processes: Sequence[str] = yaml.safe_load((generated / "envoy" / "clusters.yaml").read_text())
     certificates = CertificateFolder(path=folder / "tls")
     certificates.ensure([*processes, EDGE], now=datetime.now(UTC))
     key = jwk.ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
     catalog = Catalog()  # type: ignore[abstract]  # its other methods are not asked for
+    if generated == GENERATED:
+        servicers = {
+            **servicers,
+            "catalog": partial(catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server, catalog),
+            "identity": partial(session_service_pb2_grpc.add_SessionServiceServicer_to_server, Sessions(key)),  # type: ignore[abstract]  # as above
+            "carts": partial(carts_service_pb2_grpc.add_CartServiceServicer_to_server, Carts()),  # type: ignore[abstract]  # as above
+            "orders": partial(orders_service_pb2_grpc.add_OrderServiceServicer_to_server, Orders()),  # type: ignore[abstract]  # as above
+        }
+    ports = iter(free_ports(3 + len(servicers)))
     upstreams = {process: [UNREACHABLE] for process in processes}
     with ExitStack() as stack:
-        for process, register in (
-            ("catalog", partial(catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server, catalog)),
-            ("identity", partial(session_service_pb2_grpc.add_SessionServiceServicer_to_server, Sessions(key))),  # type: ignore[abstract]  # as above
-            ("carts", partial(carts_service_pb2_grpc.add_CartServiceServicer_to_server, Carts())),  # type: ignore[abstract]  # as above
-            ("orders", partial(orders_service_pb2_grpc.add_OrderServiceServicer_to_server, Orders())),  # type: ignore[abstract]  # as above
-        ):
+        for process, register in servicers.items():
             upstreams[process] = [f"127.0.0.1:{next(ports)}"]
             server = grpc.server(ThreadPoolExecutor(4))
             register(server)
@@ -296,7 +321,7 @@ def running_edge(folder: Path, *, trace_sample: float = 1.0) -> Iterator[Stand]:
             log=folder / "envoy.log",
         )
         stack.callback(catalog.release.set)
-        stack.enter_context(_envoy(stand, upstreams, certificates, folder, trace_sample))
+        stack.enter_context(_envoy(stand, upstreams, certificates, folder, generated, trace_sample))
         yield stand
 
 
@@ -310,6 +335,7 @@ def _envoy(
     upstreams: Mapping[str, Sequence[str]],
     certificates: CertificateFolder,
     folder: Path,
+    generated: Path,
     trace_sample: float,
 ) -> Iterator[None]:
     configuration = folder / "envoy.yaml"
@@ -325,7 +351,8 @@ def _envoy(
                 access_log=stand.access_log,
                 pages=publish(pages(stand.shop), folder / "pages"),
                 trace_sample=trace_sample,
-            )
+            ),
+            generated=generated,
         )
     )
     command = [str(binaries.envoy()), "--config-path", str(configuration), "--concurrency", "1"]
@@ -333,6 +360,7 @@ def _envoy(
         process = subprocess.Popen(
             [*command, "--disable-hot-restart", "--log-level", "warning"], stdout=log, stderr=log
         )
+    stand.envoy = process.pid
     try:
         probe = EdgeProbe(admin=f"http://127.0.0.1:{stand.admin_port}")
         deadline = time.monotonic() + HANG_SECONDS

@@ -29,8 +29,9 @@ const show = ({currencyCode, units = "0", nanos = 0}, locale) =>
 
 ## Requests
 
-Bodies are `application/json`. Unknown fields of a body, duplicate keys and unknown query parameters are rejected with
-400, and the BadRequest detail names the field.
+Bodies are `application/json`, strictly as RFC 8259 has it. A field that is unknown or given twice, a value of another
+type, a list longer than its `maxItems` and an unknown query parameter are rejected with 400 and the field named. Whole
+numbers are written in digits: `1`, not `1.0` or `1e0`. Calls whose operation lists no body take none.
 
 A PATCH changes the fields that `updateMask` names (lowerCamelCase, joined by commas). Without it every field of the
 body that is not empty is changed; to clear a field, name it in `updateMask` and leave it out of the body.
