@@ -149,6 +149,7 @@ local MESSAGES = {
     {"lines", "lines", kind = "bookstore.orders.v1.RefundLine", list = 100},
     {"reason", "reason", kind = "string"},
     {"restock", "restock", kind = "boolean"},
+    {"everything", "everything", kind = "boolean"},
     {"request_id", "requestId", kind = "string"},
     {"etag", "etag", kind = "string"},
   },

@@ -47,7 +47,11 @@ def _expected_total(request: PlaceOrderRequest) -> Money:
 
 
 def quantities_of(request: RefundOrderRequest) -> Mapping[str, int]:
-    """The copies to pay back by book. Raises FieldInvalid when a book is named twice."""
+    """The copies to refund by book, none for all that are left. Raises FieldInvalid when a book is named twice and when
+    lines are named although everything is to be refunded.
+    """
+    if request.everything and request.lines:
+        raise FieldInvalid([("everything", "cannot be true together with lines")])
     quantities: dict[str, int] = {}
     for index, line in enumerate(request.lines):
         if line.book in quantities:

@@ -122,7 +122,12 @@ def test_refunds_by_the_copy_and_of_the_rest(
     assert staff.RefundOrder(one) == after
     assert shop.net_charge(order_id) == TOTAL - 999
     assert shop.sold() == {"books/dune": 1, "books/emma": 1}
-    rest = staff.RefundOrder(RefundOrderRequest(name=order.name, reason="lost parcel"))
+    one.everything = True
+    one.request_id = request_id(6)
+    with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        staff.RefundOrder(one)
+    assert refusal.fields == ["everything"]
+    rest = staff.RefundOrder(RefundOrderRequest(name=order.name, everything=True, reason="lost parcel"))
     assert (rest.state, rest.refunded_total) == (Order.STATE_REFUNDED, euros(TOTAL))
     assert rest.history[-1].reason == "lost parcel"
     assert shop.net_charge(order_id) == 0

@@ -189,6 +189,7 @@ class RefundOrderRequest(message.Message):
     LINES_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     RESTOCK_FIELD_NUMBER: builtins.int
+    EVERYTHING_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     name: builtins.str
@@ -197,6 +198,8 @@ class RefundOrderRequest(message.Message):
     """Why, for the history, at most 500 characters."""
     restock: builtins.bool
     """Whether printed copies go back into stock."""
+    everything: builtins.bool
+    """Says that all copies that are left are refunded; not together with `lines`."""
     request_id: builtins.str
     """Makes a repeat safe: the same id answers what the first call answered. A UUID; the Idempotency-Key header is taken
     when it is empty.
@@ -205,7 +208,7 @@ class RefundOrderRequest(message.Message):
     """The etag last read; another one now is ABORTED ETAG_MISMATCH. Empty: no check."""
     @builtins.property
     def lines(self) -> containers.RepeatedCompositeFieldContainer[RefundLine]:
-        """Copies to pay back, each book once, at most 100. Empty: all that are left."""
+        """Copies to refund, each book once, at most 100. Empty: all that are left."""
 
     def __init__(
         self,
@@ -214,12 +217,13 @@ class RefundOrderRequest(message.Message):
         lines: abc.Iterable[RefundLine] | None = ...,
         reason: builtins.str = ...,
         restock: builtins.bool = ...,
+        everything: builtins.bool = ...,
         request_id: builtins.str = ...,
         etag: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "lines", b"lines", "name", b"name", "reason", b"reason", "request_id", b"request_id", "restock", b"restock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "everything", b"everything", "lines", b"lines", "name", b"name", "reason", b"reason", "request_id", b"request_id", "restock", b"restock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
