@@ -53,12 +53,20 @@ def _refuse_nul(request: Message) -> None:
 
 def _texts(message: Message, prefix: str) -> Iterator[tuple[str, str]]:
     for field, value in message.ListFields():
-        values = [(f"[{i}]", item) for i, item in enumerate(value)] if field.is_repeated else [("", value)]
+        held = field.message_type
+        if held is not None and held.GetOptions().map_entry:
+            yield from ((f"{prefix}{field.name}", key) for key in value if isinstance(key, str))
+            values, held = (
+                [(f"[{key!r}]", item) for key, item in value.items()],
+                held.fields_by_name["value"].message_type,
+            )
+        else:
+            values = [(f"[{i}]", item) for i, item in enumerate(value)] if field.is_repeated else [("", value)]
         for subscript, item in values:
             path = f"{prefix}{field.name}{subscript}"
-            if field.message_type is not None:
+            if held is not None:
                 yield from _texts(item, f"{path}.")
-            elif field.type == FieldDescriptor.TYPE_STRING:
+            elif isinstance(item, str):
                 yield path, item
 
 
