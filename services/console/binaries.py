@@ -21,7 +21,7 @@ def envoy() -> Path:
         return _on_path("envoy")
     binary = Path(package.origin).parent / "_bin" / "envoy"
     if not binary.exists():
-        raise BinaryMissing(f"{binary} is missing; remove the virtual environment and run `make setup`")
+        raise BinaryMissing(f"{binary} is missing; `make setup` installs it again")
     return binary
 
 
@@ -40,5 +40,5 @@ def _installed(name: str) -> Path:
 def _on_path(name: str) -> Path:
     found = shutil.which(name)
     if found is None:
-        raise BinaryMissing(f"{name} is not installed; `make setup` installs it into the virtual environment")
+        raise BinaryMissing(f"{name} is not installed; `make setup` installs it")
     return Path(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from services.chassis.database import Database, StorageUnavailable
@@ -31,13 +32,24 @@ def migrate_all(only: str = "") -> Iterator[str]:
         raise DatabaseMissing(
             f"{folder} cannot be made ({error.strerror}); set BOOKSTORE_DATA_DIR to a folder that you may write to"
         ) from None
-    owners = [name for name in service_names() if (SOURCE / "services" / name / "migrations").is_dir()]
+    owners = _owners()
     if only and only not in owners:
         raise ServiceUnknown(f"there is no service {only!r} with a database; there are {', '.join(owners)}")
     for name in [only] if only else owners:
         with plain_storage(settings):
             done = _migrate(name, settings.database_url_for(name))
         yield f"{name}: {done}"
+
+
+def probe_databases(template: str) -> None:
+    """Connects to the database of every service. Raises DatabaseMissing with the reason of each that cannot be used."""
+    with ThreadPoolExecutor(len(_owners())) as pool:
+        reasons = dict(zip(_owners(), pool.map(lambda name: _obstacle(name, template), _owners()), strict=True))
+    bad = {name: reason for name, reason in reasons.items() if reason}
+    if len(set(bad.values())) == 1 and len(bad) == len(reasons):
+        raise DatabaseMissing(next(iter(bad.values())))
+    if bad:
+        raise DatabaseMissing(", ".join(f"{name}: {reason}" for name, reason in bad.items()))
 
 
 @contextmanager
@@ -55,6 +67,23 @@ def plain_storage(settings: ChassisSettings) -> Iterator[None]:
             "BOOKSTORE_DATABASE_URL" if settings.database_url else f"the disk and the rights of {settings.data_dir}"
         )
         raise DatabaseMissing(f"a database cannot be reached or written; check {remedy} ({_cause(error)})") from None
+
+
+def _owners() -> list[str]:
+    """The services that have a database."""
+    return [name for name in service_names() if (SOURCE / "services" / name / "migrations").is_dir()]
+
+
+def _obstacle(name: str, template: str) -> str:
+    """Why the database of a service cannot be used; empty when it can."""
+    database = Database(template.replace("{service}", name), name="probe", pool_size=1)
+    try:
+        database.ping()
+    except StorageUnavailable as error:
+        return _cause(error)
+    finally:
+        database.close()
+    return ""
 
 
 def _cause(error: BaseException) -> str:

@@ -22,8 +22,8 @@ _BEGAN = time.monotonic()
 
 app = typer.Typer(
     help="The bookstore on this machine: every service, the broker and the edge.",
+    epilog="`bookstore --install-completion` makes your shell complete commands, options and names of services.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -47,6 +47,12 @@ def prepare(
         sys.path.append(str(GENERATED))
 
 
+def _services(incomplete: str) -> list[str]:
+    from services.console.roster import service_names
+
+    return [name for name in service_names() if name.startswith(incomplete)]
+
+
 @app.command()
 def up(
     seed: Annotated[bool, typer.Option(help="Fill a new shop with books and demo customers.")] = True,
@@ -58,20 +64,23 @@ def up(
         from services.console.stack import assemble
 
         settings = load_settings()
-        for warning in require(settings):
+        warnings = tuple(map(str, require(settings)))
+        for warning in warnings:
             typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
         settings.folder.make()
         lock = FolderLock(settings.folder.lock)
         lock.take()
         try:
-            stack = assemble(settings, seed=seed)
+            stack = assemble(settings, seed=seed, warnings=warnings)
             asyncio.run(_run(stack, settings))
         finally:
             lock.release()
 
 
 @app.command()
-def serve(service: Annotated[str, typer.Argument(help="Name of the service, such as catalog.")]) -> None:
+def serve(
+    service: Annotated[str, typer.Argument(help="Name of the service, such as catalog.", autocompletion=_services)],
+) -> None:
     """Serves one service in this process, with its settings from the environment."""
     with _plain_refusals():
         from services.console.serve import serve as serve_one
@@ -84,7 +93,9 @@ def serve(service: Annotated[str, typer.Argument(help="Name of the service, such
 
 @app.command()
 def migrate(
-    service: Annotated[str, typer.Argument(help="One service; all of them when left out.")] = "",
+    service: Annotated[
+        str, typer.Argument(help="One service; all of them when left out.", autocompletion=_services)
+    ] = "",
 ) -> None:
     """Brings databases to the schema of this release; does nothing where they are."""
     with _plain_refusals():
@@ -112,36 +123,42 @@ def seed(
 
 @app.command()
 def status() -> None:
-    """Shows what runs where, whether it works, and the memory it takes. Exit code 1 unless all is ready."""
+    """Shows what runs where, whether it works, and the memory it takes.
+
+    Exit code 0 while the shop is SERVING, 3 while it is DEGRADED, 1 while it is NOT_SERVING or does not run: the states
+    of `/v1/status`.
+    """
     with _plain_refusals():
         from services.console.progress import Progress
-        from services.console.state import Phase
-        from services.console.status import current, proportional_bytes
+        from services.console.status import EXIT_CODES, MEANING, current, proportional_bytes
 
-        state = current(load_settings().folder)
-        memory = proportional_bytes(state)
+        folder = load_settings().folder
+        shop = current(folder)
+        memory = proportional_bytes(shop.stack)
         progress = Progress()
-        progress.table(state, memory=memory)
+        progress.table(shop.stack, memory=memory, health=shop.health)
+        for problem in shop.problems(folder):
+            progress.say(problem)
         progress.say(
-            f"{state.where}; started in {state.ready_seconds:.1f} s; "
+            f"{shop.stack.where}; started in {shop.stack.ready_seconds:.1f} s; "
             f"{sum(memory.values()) / 1024**2:.0f} MB of memory (shared pages counted once)"
         )
-        if any(process.phase is not Phase.READY for process in state.processes):
-            raise typer.Exit(1)
+        progress.say(f"{shop.state.value}: {MEANING[shop.state]}")
+        raise typer.Exit(EXIT_CODES[shop.state])
 
 
 @app.command()
 def doctor() -> None:
-    """Names what is missing or taken and what to do about it. Exit code 1 when something is."""
+    """Names what is missing, taken or out of reach and what to do about it. Exit code 1 unless all is well."""
     with _plain_refusals():
         from services.console.preflight import examine
 
-        findings = list(examine(load_settings()))
-        for finding in findings:
+        is_well = True
+        for finding in examine(load_settings()):
             mark = "FAIL" if finding.stops_start else "warn" if finding.is_warning else "ok"
             typer.echo(f"{mark:4}  {finding}")
-        if any(finding.stops_start for finding in findings):
-            raise typer.Exit(1)
+            is_well = is_well and finding.is_good
+        raise typer.Exit(0 if is_well else 1)
 
 
 @app.command()

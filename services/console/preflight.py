@@ -8,45 +8,23 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from services.console import binaries
 from services.console.errors import Refused
+from services.console.external import examine_external
+from services.console.findings import Finding
 from services.console.folders import GENERATED
 from services.console.lock import holder
 from services.console.ports import is_ours, obstacle
 from services.console.roster import service_names
 from services.console.settings import ConsoleSettings
-from services.console.variables import bad_values, unknown
+from services.console.variables import BadValue, bad_values, unknown
 
 _PYTHON: Final = (3, 11)
 _SQLITE: Final = (3, 35)  # the first with RETURNING
 _DISK: Final = 500 * 1024 * 1024  # bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at. `remedy` is empty when it is as it should be; a warning stops no start."""
-
-    subject: str
-    detail: str
-    remedy: str = ""
-    is_warning: bool = False
-
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing needs to be done."""
-        return not self.remedy
-
-    @property
-    def stops_start(self) -> bool:
-        """Whether a start would fail."""
-        return not self.is_good and not self.is_warning
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.detail}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 class NotReady(Refused):
@@ -54,7 +32,7 @@ class NotReady(Refused):
 
 
 def require(settings: ConsoleSettings) -> tuple[Finding, ...]:
-    """Answers what deserves a warning. Raises NotReady with everything that stands in the way of a start."""
+    """Returns what deserves a warning. Raises NotReady with everything that stands in the way of a start."""
     findings = tuple(examine(settings))
     problems = [finding for finding in findings if finding.stops_start]
     if problems:
@@ -71,7 +49,9 @@ def examine(settings: ConsoleSettings) -> Iterator[Finding]:
         yield _binary("NATS", binaries.nats_server)
     yield _generated()
     yield _data_folder(settings.folder.path)
-    yield from _variables()
+    bad = bad_values()
+    yield from _variables(bad)
+    yield from examine_external(settings, leave_out=[value.variable for value in bad])
     running = holder(settings.folder.lock)
     if not is_ours(settings.bind):
         yield _no_address(settings.bind)
@@ -82,12 +62,18 @@ def examine(settings: ConsoleSettings) -> Iterator[Finding]:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    remedy = "" if sys.version_info[:2] >= _PYTHON else "install Python 3.11 or later and run `make setup` again"
+    remedy = (
+        "" if sys.version_info[:2] >= _PYTHON else "install Python 3.11 or later, remove .venv and run `make setup`"
+    )
     return Finding(subject="Python", detail=version, remedy=remedy)
 
 
 def _sqlite() -> Finding:
-    remedy = "" if sqlite3.sqlite_version_info >= _SQLITE else "use a Python with SQLite 3.35 or later"
+    remedy = (
+        ""
+        if sqlite3.sqlite_version_info >= _SQLITE
+        else "install a Python with SQLite 3.35 or later, remove .venv and run `make setup`"
+    )
     return Finding(subject="SQLite", detail=sqlite3.sqlite_version, remedy=remedy)
 
 
@@ -121,10 +107,10 @@ def _data_folder(folder: Path) -> Finding:
     return Finding(subject="data folder", detail=f"{folder}, {free // 1024**2:,} MiB free", remedy=remedy)
 
 
-def _variables() -> Iterator[Finding]:
+def _variables(bad: tuple[BadValue, ...]) -> Iterator[Finding]:
     """What services would refuse once they start, and what nothing reads."""
-    for bad in bad_values():
-        yield Finding(subject=bad.assignment, detail=bad.problem, remedy=bad.remedy)
+    for value in bad:
+        yield Finding(subject=value.assignment, detail=value.problem, remedy=value.remedy)
     for name, closest in unknown(os.environ):
         yield Finding(
             subject=name,

@@ -12,15 +12,18 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
+from services.chassis.health import Health, read_health
 from services.console.tls import CONSOLE, CertificateFolder
 
+NATS_BANNER: Final = b"INFO "
+"""How a NATS server begins every connection."""
 _CHECK: Final = "/grpc.health.v1.Health/Check"
 _PATIENCE: Final = 1.0  # seconds one question may take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthProbe:
-    """Asks a service over mutual TLS, as the console, whether it serves (grpc.health.v1)."""
+    """Asks a service over mutual TLS, as the console, for its health (grpc.health.v1)."""
 
     service: str
     address: str
@@ -28,8 +31,13 @@ class HealthProbe:
 
     async def __call__(self) -> bool:
         """False while the service cannot be reached or says that it does not serve."""
+        health = await self.health()
+        return health is not None and health.serving
+
+    async def health(self) -> Health | None:
+        """What the service reports of itself; None while it cannot be reached."""
         if not await BannerProbe(address=self.address)():  # cheaper than a channel while nothing listens yet
-            return False
+            return None
         credentials = grpc.ssl_channel_credentials(
             self.certificates.authority.read_bytes(),
             self.certificates.key(CONSOLE).read_bytes(),
@@ -42,11 +50,11 @@ class HealthProbe:
                 request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
                 response_deserializer=health_pb2.HealthCheckResponse.FromString,
             )
+            call = check(health_pb2.HealthCheckRequest(), timeout=_PATIENCE)
             try:
-                answer = await check(health_pb2.HealthCheckRequest(), timeout=_PATIENCE)
+                return read_health(await call, await call.initial_metadata())
             except grpc.aio.AioRpcError:
-                return False
-            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+                return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

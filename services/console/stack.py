@@ -10,11 +10,12 @@ from services.chassis.settings import ChassisSettings
 from services.console import binaries
 from services.console.broker import Broker
 from services.console.edge import Edge, render
+from services.console.external import address
 from services.console.opening import ADMINISTRATOR
 from services.console.page_routes import publish
 from services.console.pages import Shop, pages
 from services.console.ports import LOOPBACK, free_ports, reachable
-from services.console.probes import BannerProbe, EdgeDrain, EdgeProbe, HealthProbe
+from services.console.probes import NATS_BANNER, BannerProbe, EdgeDrain, EdgeProbe, HealthProbe
 from services.console.process import Program
 from services.console.roster import service_names
 from services.console.settings import ConsoleSettings
@@ -36,7 +37,7 @@ _STOP_SERVICE_WITHIN: Final = 5.0
 _STOP_EDGE_WITHIN: Final = 1.0
 
 
-def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
+def assemble(settings: ConsoleSettings, *, seed: bool = True, warnings: tuple[str, ...] = ()) -> Stack:
     """Makes folders, certificates and configuration, chooses ports, and says what is to be run.
 
     Without `seed` a new shop gets its administrator but no books. Raises EdgeIncomplete, BinaryMissing, NoFreePort,
@@ -73,11 +74,13 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
             environment=shared,
             log=folder.log("seed"),
         ),
-        keepsakes={
+        places={
             f"password of {ADMINISTRATOR}": folder.administrator_password,
             "demo customers and their passwords": folder.demo_customers,
-            **({} if settings.smtp_url else {"mail": folder.mail}),
+            "mail": f"sent by {address(settings.smtp_url)}" if settings.smtp_url else folder.mail,
+            "logs": folder.logs,
         },
+        warnings=warnings,
     )
 
 
@@ -109,7 +112,7 @@ def _broker(settings: ConsoleSettings, broker: Broker, environment: dict[str, st
         command=(str(binaries.nats_server()), "--config", str(configuration)),
         environment=environment,
         log=settings.folder.log(BROKER),
-        is_ready=BannerProbe(address=broker.address, banner=b"INFO "),
+        is_ready=BannerProbe(address=broker.address, banner=NATS_BANNER),
         stop_within=_STOP_BROKER_WITHIN,
         address=broker.address,
     )

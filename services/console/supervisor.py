@@ -56,8 +56,10 @@ class Stack:
     """The folder of every log file; they are kept from growing without bound while the stack runs."""
     opening: Task | None
     """What is done once the edge answers: administrator and first books."""
-    keepsakes: Mapping[str, Path] = field(default_factory=dict)
-    """What the opening leaves behind for a person to read, and where; shown when it is there."""
+    places: Mapping[str, Path | str] = field(default_factory=dict)
+    """Where passwords, mail and logs are, by what each is; shown at every start."""
+    warnings: tuple[str, ...] = ()
+    """What does not stop the start; shown again at its end."""
 
 
 class Supervisor:
@@ -145,8 +147,7 @@ class Supervisor:
         self._is_up = True
         self._ready_seconds = time.monotonic() - self._began
         self._write_state()
-        left = self._stack.keepsakes if self._stack.opening else {}
-        self._progress.runs(self.state, keepsakes={what: path for what, path in left.items() if path.exists()})
+        self._progress.runs(self.state, places=stack.places, warnings=stack.warnings)
 
     async def _stop(self) -> None:
         was_up, self._is_up = self._is_up, False

@@ -67,7 +67,7 @@ class SmtpMailer:
         except smtplib.SMTPResponseException as error:
             raise MailerUnavailable(f"the mail server answered {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError) as error:  # no mail was named yet, so its text holds no address
-            raise MailerUnavailable(f"the mail server cannot be used: {error.strerror or error}") from None
+            raise MailerUnavailable(f"no session with the mail server: {error.strerror or error}") from None
 
     def _opened(self) -> smtplib.SMTP:
         if self._secure:

@@ -55,15 +55,28 @@ def test_a_bad_setting_is_named_with_the_remedy(bookstore: Bookstore, tmp_path: 
     assert "free port" in refused.stderr
 
 
-def test_the_first_start_says_where_passwords_and_mail_lie_and_how_to_stop(bookstore: Bookstore) -> None:
-    last = next(number for number, line in enumerate(bookstore.output) if line.startswith("bookstore is ready"))
-    password, customers, mail, stop, ready = bookstore.output[last - 4 : last + 1]
-    assert password == f"password of admin@bookstore.example: {bookstore.data_dir / 'admin-password'}"
-    assert customers.endswith(str(bookstore.data_dir / "demo-customers"))
-    assert mail == f"mail: {bookstore.data_dir / 'mail'}"
-    assert stop == f"stop: Ctrl-C, or kill -INT {bookstore.pid}"
-    assert "Envoy's admin page" in ready
-    assert sum(line.startswith("bookstore is ready") for line in bookstore.output) == 1
+def test_every_start_says_where_passwords_mail_and_logs_are_and_how_to_stop(tmp_path: Path) -> None:
+    def said(shop: Bookstore) -> list[str]:
+        last = max(number for number, line in enumerate(shop.output) if line.startswith("bookstore is ready"))
+        return shop.output[last - 5 : last + 1]
+
+    other = Bookstore(tmp_path / "other")  # its second start is one of a shop that is not new
+    other.start()
+    try:
+        first = said(other)
+        other.interrupt()
+        other.start()
+        for password, customers, mail, logs, stop, ready in (first, said(other)):
+            assert password == f"password of admin@bookstore.example: {other.data_dir / 'admin-password'}"
+            assert customers.endswith(str(other.data_dir / "demo-customers"))
+            assert mail == f"mail: {other.data_dir / 'mail'}"
+            assert logs == f"logs: {other.data_dir / 'logs'}"
+            assert stop.startswith("stop: Ctrl-C, or kill -INT ")
+            assert "Envoy's admin page" in ready
+        assert first[4] != said(other)[4] == f"stop: Ctrl-C, or kill -INT {other.pid}"
+        assert sum(line.startswith("bookstore is ready") for line in other.output) == 2
+    finally:
+        other.kill()
 
 
 def test_a_service_that_would_refuse_its_setting_is_not_even_started(tmp_path: Path) -> None:

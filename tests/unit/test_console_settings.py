@@ -150,7 +150,7 @@ def test_a_variable_that_nothing_reads_is_a_warning_with_the_closest_name(tmp_pa
     )
     environment = {name: str(port) for name, port in ports.items()} | {"BOOKSTORE_DATA_DIR": str(tmp_path)}
     done = _command("doctor", **environment, BOOKSTORE_HTP_PORT="1")
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "warn  BOOKSTORE_HTP_PORT: is no setting and is ignored; did you mean BOOKSTORE_HTTP_PORT?" in done.stdout
 
 
@@ -185,6 +185,30 @@ def test_a_token_needs_an_account_and_a_shop(tmp_path: Path) -> None:
 
 def test_the_version() -> None:
     assert _command("--version").stdout == f"bookstore {__version__}\n"
+
+
+def test_the_shell_completes_commands_and_names_of_services() -> None:
+    def completed(*words: str) -> list[str]:
+        line = " ".join(("bookstore", *words))
+        given = {"_BOOKSTORE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
+        return _command(**given).stdout.split()
+
+    assert completed("st") == ["status"]
+    assert completed("serve", "pro") == ["promotions"]
+    assert completed("migrate", "i") == ["identity", "inventory"]
+
+
+def test_the_help_tells_how_completion_is_installed_and_the_script_names_the_command() -> None:
+    assert "bookstore --install-completion" in " ".join(_command("--help").stdout.split())
+    command = f"{sys.executable} -m services.console --show-completion; true"
+    shown = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{GENERATED}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "_BOOKSTORE_COMPLETE=complete_bash" in shown.stdout
 
 
 def test_two_listeners_cannot_share_a_port(tmp_path: Path) -> None:

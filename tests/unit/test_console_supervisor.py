@@ -96,7 +96,8 @@ class Theatre:
             drain=drain,
             logs=self.folder,
             opening=self.task("opening"),
-            keepsakes={"first password": self.folder / "opening.log", "mail": self.folder / "none"},
+            places={"first password": self.folder / "opening.log", "mail": "sent", "none": self.folder / "none"},
+            warnings=("the mail server is away",),
         )
 
     def supervisor(self, stack: Stack) -> tuple[Supervisor, Console]:
@@ -170,8 +171,9 @@ def test_starts_in_order_and_stops_in_the_opposite_one(theatre: Theatre) -> None
     where = "JSON http://127.0.0.1:1, gRPC 127.0.0.1:2, Envoy's admin page http://127.0.0.1:3"
     assert lines[ready[0]].endswith(where)
     assert lines[ready[0] - 1] == f"stop: Ctrl-C, or kill -INT {os.getpid()}"
-    assert lines[ready[0] - 2] == f"first password: {theatre.folder / 'opening.log'}"
-    assert "mail" not in printed
+    assert lines[ready[0] - 2] == "warning: the mail server is away"
+    assert lines[ready[0] - 4 : ready[0] - 2] == [f"first password: {theatre.folder / 'opening.log'}", "mail: sent"]
+    assert "none:" not in printed
     assert not theatre.state_file.exists()
 
 

@@ -24,6 +24,9 @@ T = TypeVar("T")
 _CONNECT_WAIT_SECONDS: Final = 1.0
 _REPLY_SECONDS: Final = 5.0
 _RECONNECT_SECONDS: Final = 1
+_PING_SECONDS: Final = 5
+_PINGS_LOST: Final = 2
+"""A broker that hangs or is cut off without a word counts as gone after this many pings without a reply."""
 _DUPLICATE_WINDOW: Final = timedelta(minutes=2)
 _KEEP: Final = timedelta(days=7)
 """As long as the outbox keeps what it published, so that either can be rebuilt from the other."""
@@ -195,6 +198,8 @@ class NatsBroker:
             name=self._name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_SECONDS,
+            ping_interval=_PING_SECONDS,
+            max_outstanding_pings=_PINGS_LOST,
             disconnected_cb=on_disconnected,
             reconnected_cb=on_reconnected,
             closed_cb=on_closed,
