@@ -8,7 +8,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
-PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
+INSTALL := $(PYTHON) services/console/install.py
 CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m services.codegen
 
 # What `buf breaking` compares with: a git revision. A revision that has no contracts yet has nothing to break.
@@ -30,10 +31,22 @@ help: ## Show the targets.
 ## Set up ------------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV)/.stamp-run ## Create the virtual environment that `bookstore` runs in.
+setup: $(VENV)/.stamp-run ## Create the virtual environment that `bookstore` runs in, or mend it.
 
 .PHONY: setup-dev
 setup-dev: $(VENV)/.stamp-dev ## Add what building, checking and testing need.
+
+# Whether the virtual environment is whole and made for this folder. pip does not notice when a program is gone.
+INTACT := $(shell cd $(VENV) 2>/dev/null && [ -x bin/python ] && [ -x bin/bookstore ] && [ -x bin/nats-server ] && \
+	[ -x lib/python3*/site-packages/envoy/_bin/envoy ] && [ "$$(cat .stamp-run)" = "$(CURDIR)" ] && echo yes)
+
+.PHONY: damaged
+damaged:
+	@if [ -d $(VENV) ]; then echo "$(VENV) is incomplete or was made for another folder: making it anew"; rm -rf $(VENV); fi
+
+ifneq ($(INTACT),yes)
+$(PYTHON) $(VENV)/.stamp-run: damaged
+endif
 
 $(PYTHON):
 	@python=""; \
@@ -43,18 +56,23 @@ $(PYTHON):
 	if [ -z "$$python" ]; then \
 	  echo "The bookstore needs Python 3.11 or newer, and none is on the PATH." >&2; exit 1; \
 	fi; \
-	echo "Creating $(VENV) with $$($$python --version)"; \
-	"$$python" -m venv $(VENV) || { echo "That Python cannot create virtual environments: install its venv module." >&2; exit 1; }
+	echo "Creating $(VENV) with $$("$$python" --version)"; \
+	if ! reason=$$("$$python" -m venv $(VENV) 2>&1); then \
+	  rm -rf $(VENV); \
+	  if ! "$$python" -c 'import ensurepip' 2>/dev/null; then \
+	    version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    reason="This Python comes without ensurepip. On Debian and Ubuntu: apt install python3-venv (or python$$version-venv)."; \
+	  fi; \
+	  printf '%s\n' "$$reason" "$(VENV) could not be created." >&2; exit 1; \
+	fi
 
 $(VENV)/.stamp-run: requirements.lock | $(PYTHON)
-	@echo "Installing the packages of requirements.lock"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(INSTALL) requirements.lock
 	@$(PIP) install --no-build-isolation --no-deps --editable .
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 $(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-run
-	@echo "Installing the packages of requirements-dev.lock"
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
 ## Use ---------------------------------------------------------------------------------------------------------------
