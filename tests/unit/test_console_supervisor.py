@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from services.console.logs import LIMIT
 from services.console.process import Crash, Program, explanation, log_size, pause_before_restart, tail
 from services.console.progress import Progress
 from services.console.roster import SOURCE
@@ -213,6 +214,21 @@ def test_a_process_that_ends_again_and_again_is_reported_less_and_less_often(the
 
     said = [line for line in asyncio.run(scenario()).splitlines() if "starting it again" in line]
     assert [" the 4th time in a row;" in line for line in said] == [False, False, True]
+
+
+def test_no_log_of_a_running_stack_grows_without_bound(theatre: Theatre) -> None:
+    async def scenario() -> None:
+        supervisor, _ = theatre.supervisor(theatre.stack())
+        running = asyncio.create_task(supervisor.run())
+        await _is_up(theatre)
+        access_log = theatre.folder / "edge-access.log"  # written by a process itself
+        access_log.write_bytes(b"x" * (LIMIT + 1))
+        await _until(lambda: access_log.stat().st_size == 0)
+        supervisor.ask_to_stop()
+        await running
+        assert (theatre.folder / "edge-access.log.1").stat().st_size <= LIMIT
+
+    asyncio.run(scenario())
 
 
 def test_restarts_back_off_but_leave_time_to_be_back_within_five_seconds() -> None:
