@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from services.chassis.channel import known_services
 from tests.e2e.shop import Client, Json, fill_cart, minor, newcomer, order_for, settled
 from tests.e2e.stack import Bookstore
-from tests.integration.real_parts import PostgresUnavailable, postgres
+from tests.integration.real_parts import PostgresUnavailable, postgres, wait_until
 
 SOLD_OUT_SOON = "books/9780618346264"
 
@@ -51,3 +53,19 @@ def test_parallel_purchases_on_postgres(bookstore_on_postgres: Bookstore) -> Non
     left = Client(shop).get(f"/v1/{SOLD_OUT_SOON.replace('books', 'stocks')}")["available"]
     assert left == available - 12
     assert list((bookstore_on_postgres.data_dir / "db").glob("*.sqlite3")) == []
+
+
+def test_a_database_that_is_lost_stops_the_sale_and_is_named(bookstore_on_postgres: Bookstore) -> None:
+    assert "ok    BOOKSTORE_DATABASE_URL" in bookstore_on_postgres.command("doctor").stdout
+    folder = Path(bookstore_on_postgres.environment["BOOKSTORE_DATABASE_URL"].partition("host=")[2])
+    os.kill(int((folder / "postmaster.pid").read_text().split()[0]), signal.SIGINT)  # fast shutdown
+    client = Client(bookstore_on_postgres.http)
+    wait_until(lambda: client.send("GET", "/v1/status").status == 503, 120)
+    wait_until(lambda: bookstore_on_postgres.command("status").stdout.splitlines()[-1].startswith("NOT_SERVING"), 120)
+    lost = next(
+        line
+        for line in bookstore_on_postgres.command("status").stdout.splitlines()
+        if line.startswith("database cannot be used by ")
+    )
+    assert "BOOKSTORE_DATABASE_URL" in lost
+    assert "FAIL  BOOKSTORE_DATABASE_URL" in bookstore_on_postgres.command("doctor").stdout
