@@ -1,4 +1,4 @@
-// Shows the state of each process, as /v1/status returns it.
+// Shows the state of each process, as /v1/status returns it, and keeps it up to date.
 "use strict";
 
 const show = (element, state) => {
@@ -6,9 +6,9 @@ const show = (element, state) => {
   element.className = state === "STATE_SERVING" ? "good" : "bad";
 };
 
-fetch("/v1/status")
-  .then((response) => response.json())
-  .then(({ state, services }) => {
+const look = async () => {
+  try {
+    const { state, services } = await (await fetch("/v1/status")).json();
     show(document.getElementById("shop-state"), state);
     for (const service of services) {
       const cell = document.querySelector(`[data-process="${CSS.escape(service.name)}"]`);
@@ -16,5 +16,10 @@ fetch("/v1/status")
         show(cell, service.state);
       }
     }
-  })
-  .catch(() => show(document.getElementById("shop-state"), "not available"));
+  } catch {
+    show(document.getElementById("shop-state"), "not available");
+  }
+  setTimeout(look, 5000);
+};
+
+look();

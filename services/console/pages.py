@@ -24,8 +24,6 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# Swagger UI writes style attributes into its HTML.
-_REFERENCE_POLICY: Final = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
 class PageMissing(Refused):
@@ -59,8 +57,8 @@ def pages(shop: Shop, *, generated: Path = GENERATED) -> list[Page | Redirect]:
 def _pages(shop: Shop, generated: Path) -> list[Page | Redirect]:
     return [
         Page(path="/", media_type=_HTML, body=_first_page(shop, generated), security_policy=_POLICY),
-        _html("/docs", _SOURCES / "docs.html", _REFERENCE_POLICY),
-        _html("/docs/grpc", generated / "pages" / "grpc.html", _POLICY),
+        _html("/docs", _SOURCES / "docs.html"),
+        _html("/docs/grpc", generated / "pages" / "grpc.html"),
         Redirect(path="/docs/", target="/docs"),
         Redirect(path="/docs/grpc/", target="/docs/grpc"),
         _file("/openapi.json", "application/json", generated / "openapi" / "bookstore.json"),
@@ -80,8 +78,8 @@ def _pages(shop: Shop, generated: Path) -> list[Page | Redirect]:
 _HEALTH: Final = json.dumps({"status": "SERVING", "checked": "edge", "services": "/v1/status"}).encode()
 
 
-def _html(path: str, source: Path, policy: str) -> Page:
-    return Page(path=path, media_type=_HTML, body=source.read_bytes(), security_policy=policy)
+def _html(path: str, source: Path) -> Page:
+    return Page(path=path, media_type=_HTML, body=source.read_bytes(), security_policy=_POLICY)
 
 
 def _file(path: str, media_type: str, source: Path) -> Page:

@@ -41,7 +41,10 @@ def document(contract: Contract) -> dict[str, Any]:
         },
         "servers": [_SERVER],
         "tags": [
-            {"name": method.descriptor.containing_service.name, "description": contract.comment(name)}
+            {
+                "name": method.descriptor.containing_service.name,
+                "description": contract.comment(name).split("\n\n", maxsplit=1)[0],
+            }
             for name, method in sorted(services.items())
         ],
         "paths": operations,
