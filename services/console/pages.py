@@ -74,7 +74,7 @@ def _pages(shop: Shop, generated: Path) -> list[Page | Redirect]:
     ]
 
 
-# The edge sends it without asking anybody: it is up. /v1/status asks the services.
+# Of the edge alone, which returns it without a call. /v1/status asks the services.
 _HEALTH: Final = json.dumps({"status": "SERVING", "checked": "edge", "services": "/v1/status"}).encode()
 
 

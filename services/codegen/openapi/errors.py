@@ -116,7 +116,7 @@ def _table(found: list[Reason]) -> str:
 
 
 def _platform(method: Method) -> Iterator[tuple[int, str]]:
-    """What edge and chassis answer for a method of this policy."""
+    """The errors that edge and chassis return for a method of this policy."""
     yield from ((400, "FIELD_INVALID"), (400, "REQUEST_MALFORMED"))
     if method.idempotency is Idempotency.IDEMPOTENT and "request_id" in method.descriptor.input_type.fields_by_name:
         yield 400, "REQUEST_ID_REUSED"

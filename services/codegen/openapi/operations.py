@@ -203,17 +203,17 @@ def _security(method: Method) -> list[dict[str, list[str]]]:
 
 
 def access_text(method: Method) -> str:
-    """Who may call the method, and how long it may take, in a sentence each."""
+    """Who may call the method, and its deadline, in a sentence each."""
     policy = method.enforced
     roles = " or ".join(role.lower() for role in policy.roles)
     who = {
         Access.PUBLIC: "anyone",
-        Access.HOLDER: "whoever knows a guest's resource by name; its owner when it has one",
+        Access.HOLDER: "any client that knows the name of a guest's resource; the owner of one that has an owner",
         Access.USER: "any signed-in user",
         Access.OWNER: "the owner" + (f", {roles}" if roles else ""),
         Access.ROLE: roles,
     }[policy.access]
-    return f"Access: {who}. Answers within {policy.timeout.total_seconds():g} s."
+    return f"Access: {who}. Deadline: {policy.timeout.total_seconds():g} s."
 
 
 def _words(name: str) -> str:
