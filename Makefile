@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
-INSTALL := $(PYTHON) services/console/install.py
-CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m services.codegen
+INSTALL := $(PYTHON) tools/console/install.py
+CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tools.codegen
 
 # What `buf breaking` compares with: a git revision. A revision that has no contracts yet has nothing to break.
 BASE ?= HEAD

@@ -10,7 +10,7 @@ from bookstore.ops.v1.ops_service_pb2_grpc import StatusServiceServicer
 from bookstore.storefront.v1 import book_page_pb2, storefront_service_pb2
 from bookstore.storefront.v1.storefront_service_pb2_grpc import StorefrontServiceServicer
 
-from services.chassis.interceptors.http import STATUS_METADATA_KEY
+from chassis.interceptors.http import STATUS_METADATA_KEY
 from services.storefront.book_page import BookPages
 from services.storefront.shop_status import ShopStatus
 

@@ -8,11 +8,11 @@ from typing import Final
 from bookstore.ops.v1.ops_service_pb2_grpc import add_StatusServiceServicer_to_server
 from bookstore.storefront.v1.storefront_service_pb2_grpc import add_StorefrontServiceServicer_to_server
 
-from services.chassis.channel import known_services
-from services.chassis.contract import processes_by_service, public_contract
-from services.chassis.reflection import Reflection
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.settings import Environment
+from chassis.channel import known_services
+from chassis.contract import processes_by_service, public_contract
+from chassis.reflection import Reflection
+from chassis.service import Runtime, Service, Servicer
+from chassis.settings import Environment
 from services.storefront.api import StatusApi, StorefrontApi
 from services.storefront.book_page import BookPages
 from services.storefront.clients import GrpcCatalog, GrpcHealthChecks, GrpcInventory, GrpcPromotions

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from services.chassis.kernel import ErrorKind, ServiceError
+from chassis.kernel import ErrorKind, ServiceError
 
 
 class BookNotFound(ServiceError):

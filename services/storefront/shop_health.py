@@ -11,7 +11,7 @@ import grpc
 from bookstore.ops.v1.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2
 
-from services.chassis.worker import Worker
+from chassis.worker import Worker
 from services.storefront.shop_status import ShopStatus
 
 SERVICE: Final = "grpc.health.v1.Health.Shop"

@@ -11,9 +11,9 @@ from typing import Final
 
 from bookstore.ops.v1.status_pb2 import ServiceStatus, Status
 
-from services.chassis.health import Health
-from services.chassis.kernel import Clock, ServiceError
-from services.chassis.wire import timestamp
+from chassis.health import Health
+from chassis.kernel import Clock, ServiceError
+from chassis.wire import timestamp
 from services.storefront.clients import HealthChecks
 from services.storefront.domain import REQUIRED, State, service_state, shop_state
 

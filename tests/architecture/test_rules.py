@@ -12,7 +12,7 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 import services
-from services.chassis.violations import form_of
+from chassis.violations import form_of
 
 PROTOS = Path(services.__file__).parents[1] / "protos"
 EXPRESSION = frozenset("[]{}^$\\*+?|")

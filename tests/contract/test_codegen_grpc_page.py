@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from services.codegen import outputs
+from tools.codegen import outputs
 
 REPOSITORY = Path(__file__).parents[2]
 CONTRACT, _ = outputs.load(REPOSITORY)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.codegen import buf
-from services.codegen.contract import Contract, ContractError
-from services.codegen.json_tables import strict_tables
-from services.codegen.sizes import FOREIGN_LIMIT
 from tests.contract.test_codegen_checks import contract_of, method
+from tools.codegen import buf
+from tools.codegen.contract import Contract, ContractError
+from tools.codegen.json_tables import strict_tables
+from tools.codegen.sizes import FOREIGN_LIMIT
 
 REPOSITORY = Path(__file__).parents[2]
 

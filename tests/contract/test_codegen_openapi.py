@@ -19,10 +19,10 @@ from google.type.money_pb2 import Money
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from services.chassis.errors import FieldInvalid, status_of
-from services.codegen import outputs
-from services.codegen.openapi.examples import ERROR
-from services.codegen.reasons import reasons
+from chassis.errors import FieldInvalid, status_of
+from tools.codegen import outputs
+from tools.codegen.openapi.examples import ERROR
+from tools.codegen.reasons import reasons
 
 REPOSITORY = Path(__file__).parents[2]
 CONTRACT, _ = outputs.load(REPOSITORY)
@@ -190,7 +190,7 @@ def test_the_example_of_a_request_keeps_every_rule(operation: str) -> None:
 def test_the_examples_make_a_purchase() -> None:
     """The price is that of the book in the seed."""
     book = example("AddItem")["book"].removeprefix("books/")
-    seed = json.loads((REPOSITORY / "services/console/seed/books.json").read_text(encoding="utf-8"))
+    seed = json.loads((REPOSITORY / "tools/console/seed/books.json").read_text(encoding="utf-8"))
     cents = next(entry["price_minor"] for entry in seed if entry["isbn13"] == book)
     total = example("PlaceOrder")["expectedTotal"]
     assert int(total["units"]) * 100 + total["nanos"] // 10_000_000 == cents * example("AddItem")["quantity"]

@@ -27,7 +27,7 @@ from google.type.postal_address_pb2 import PostalAddress
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from services.chassis.testing import refused
+from chassis.testing import refused
 from tests.e2e.conftest import MakeBook
 from tests.e2e.shop import PASSWORD
 from tests.e2e.stack import Bookstore

@@ -12,10 +12,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from services.console.ports import free_ports
 from tests.e2e.shop import Client
 from tests.e2e.stack import Bookstore
 from tests.integration.real_parts import wait_until
+from tools.console.ports import free_ports
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import structlog
 
-from services.chassis.testing import FakeClock
+from chassis.testing import FakeClock
 from tests.integration.edge_stand import Stand, running_edge
 from tests.integration.real_parts import NatsServer, PostgresUnavailable, postgres
 

@@ -17,10 +17,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from joserfc import jwk
 
-from services.codegen import buf
-from services.codegen.contract import Contract
-from services.codegen.descriptor_set import descriptor_set
-from services.codegen.envoy import envoy_parts
+from tools.codegen import buf
+from tools.codegen.contract import Contract
+from tools.codegen.descriptor_set import descriptor_set
+from tools.codegen.envoy import envoy_parts
 
 _ROOT: Final = Path(__file__).parents[2]
 _POLICY: Final = Path("protos/bookstore/policy/v1/policy.proto")

@@ -12,9 +12,9 @@ from typing import Final
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from services.chassis.channel import open_channel
-from services.chassis.service import Service
-from services.chassis.testing import running
+from chassis.channel import open_channel
+from chassis.service import Service
+from chassis.testing import running
 
 HANDSHAKE_SECONDS: Final = 0.5
 

@@ -15,13 +15,13 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from services.chassis.health import Dependency, Health, read_health
-from services.chassis.interceptors import Inside
-from services.chassis.kernel import SystemIds
-from services.chassis.server import Server
-from services.chassis.service import Service
-from services.chassis.settings import ChassisSettings
-from services.chassis.trace_collector import CollectorUnavailable, probe_collector
+from chassis.health import Dependency, Health, read_health
+from chassis.interceptors import Inside
+from chassis.kernel import SystemIds
+from chassis.server import Server
+from chassis.service import Service
+from chassis.settings import ChassisSettings
+from chassis.trace_collector import CollectorUnavailable, probe_collector
 
 
 @pytest.fixture

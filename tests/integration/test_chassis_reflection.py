@@ -16,8 +16,8 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
     ServerReflectionResponse,
 )
 
-from services.chassis.contract import processes_by_service, public_contract
-from services.chassis.reflection import Reflection
+from chassis.contract import processes_by_service, public_contract
+from chassis.reflection import Reflection
 
 SERVICES = processes_by_service(public_contract())
 PROTOCOLS = ("grpc.reflection.v1", "grpc.reflection.v1alpha")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.console.page_routes import Page, Redirect
-from services.console.pages import pages
 from tests.integration.edge_stand import Stand, running_edge
+from tools.console.page_routes import Page, Redirect
+from tools.console.pages import pages
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from services.chassis.contract import processes_by_service, public_contract
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.health import Health
-from services.chassis.service import Runtime, Service
-from services.chassis.testing import FakeClock, Served, running
+from chassis.contract import processes_by_service, public_contract
+from chassis.errors import DependencyUnavailable
+from chassis.health import Health
+from chassis.service import Runtime, Service
+from chassis.testing import FakeClock, Served, running
 from services.storefront.app import build as build_storefront
 from services.storefront.shop_health import SERVICE, ShopHealth
 from services.storefront.shop_status import ShopStatus

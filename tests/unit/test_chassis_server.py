@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis.contract import methods_of
-from services.chassis.server import connection_age
+from chassis.contract import methods_of
+from chassis.server import connection_age
 
 
 @pytest.mark.parametrize("service", ["bookstore.orders.v1.OrderService", "bookstore.catalog.v1.CatalogService"])

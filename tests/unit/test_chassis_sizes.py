@@ -9,10 +9,10 @@ import pytest
 from bookstore.catalog.v1.catalog_service_pb2 import GetBookRequest
 from bookstore.promotions.v1.promotions_service_pb2 import BasketLine, PriceBasketRequest
 
-from services.chassis.errors import MAX_VIOLATIONS, FieldInvalid, status_of
-from services.chassis.interceptors.sizes import FOREIGN_LIMIT, SizeCheck
-from services.codegen import sizes
+from chassis.errors import MAX_VIOLATIONS, FieldInvalid, status_of
+from chassis.interceptors.sizes import FOREIGN_LIMIT, SizeCheck
 from tests.sample_protos import Folder
+from tools.codegen import sizes
 
 check = SizeCheck(Folder.DESCRIPTOR)
 

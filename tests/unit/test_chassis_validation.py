@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from bookstore.policy.v1 import policy_pb2
 
-from services.chassis.contract import Method
-from services.chassis.errors import FieldInvalid
-from services.chassis.interceptors import validation
+from chassis.contract import Method
+from chassis.errors import FieldInvalid
+from chassis.interceptors import validation
 from tests.sample_protos import Folder
 
 METHOD = Method(

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.kernel.clock import monotonic
-from services.console.external import _WITHIN, address, examine_external, remedy_for
-from services.console.folders import GENERATED, DataFolder
-from services.console.ports import free_ports
-from services.console.roster import SOURCE
-from services.console.settings import ConsoleSettings
+from chassis.kernel.clock import monotonic
+from tools.console.external import _WITHIN, address, examine_external, remedy_for
+from tools.console.folders import GENERATED, DataFolder
+from tools.console.ports import free_ports
+from tools.console.roster import SOURCE
+from tools.console.settings import ConsoleSettings
 
 URLS = {
     "BOOKSTORE_DATABASE_URL": "postgresql://shop:hidden@{}/{{service}}",
@@ -41,7 +41,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def command(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "services.console", *arguments],
+        [sys.executable, "-m", "tools.console", *arguments],
         env=environment(folder, **more),
         capture_output=True,
         text=True,

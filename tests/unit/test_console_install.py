@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from services.console.install import Progress
-from services.console.roster import SOURCE
+from tools.console.install import Progress
+from tools.console.roster import SOURCE
 
 
 def wheel(folder: Path, name: str) -> str:

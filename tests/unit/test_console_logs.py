@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.console.logs import LIMIT, bound, keep_bounded
-from services.console.preflight import _DISK
-from services.console.process import log_size, tail
-from services.console.roster import service_names
+from tools.console.logs import LIMIT, bound, keep_bounded
+from tools.console.preflight import _DISK
+from tools.console.process import log_size, tail
+from tools.console.roster import service_names
 
 _FLOOD = 'import sys\nwhile True: sys.stderr.write("y" * 99 + "\\n")'
 

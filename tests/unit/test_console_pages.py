@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.console.page_routes import Page, Redirect, publish
-from services.console.pages import PageMissing, Shop, pages
-from services.console.roster import service_names
+from tools.console.page_routes import Page, Redirect, publish
+from tools.console.pages import PageMissing, Shop, pages
+from tools.console.roster import service_names
 
 SECRETS = {"Mail": Path("/shop/mail"), "Password of the administrator": Path("/shop/admin-password")}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.console.settings import load_settings
-from services.console.stack import assemble
+from tools.console.settings import load_settings
+from tools.console.stack import assemble
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from bookstore.ops.v1.status_pb2 import ServiceStatus, Status
 
-from services.chassis.channel import known_services
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.health import Health
-from services.chassis.testing import FakeClock
+from chassis.channel import known_services
+from chassis.errors import DependencyUnavailable
+from chassis.health import Health
+from chassis.testing import FakeClock
 from services.storefront.domain import REQUIRED
 from services.storefront.shop_status import ShopStatus
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from services.chassis.kernel import Caller
+from chassis.kernel import Caller
 from services.orders.reading import Watching
 from tests.integration.test_orders.fakes import Shop
 from tests.integration.test_orders.stand import BUYER, CART, TOTAL, Machine, wish

@@ -1,0 +1,118 @@
+"""What the contract says of each method, read from the descriptors once at start."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bookstore.policy.v1 import policy_pb2
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions, ServiceOptions
+
+GENERATED: Final = Path(__file__).parents[1] / "generated"
+"""What `make protos` writes."""
+
+
+class ContractIncomplete(Exception):
+    """A method lacks something every contract must state; the process does not start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One RPC and its policy.
+
+    `path` is `/package.Service/Method`, `timeout` in seconds. `keyed` methods remember their answer per request_id;
+    `creates` ones answer 201 with the resource's location over HTTP.
+    """
+
+    path: str
+    name: str
+    access: policy_pb2.Access.ValueType
+    roles: frozenset[str]
+    callers: frozenset[str]
+    timeout: float
+    request: Descriptor
+    response: Descriptor
+    request_streaming: bool
+    response_streaming: bool
+    keyed: bool
+    creates: bool
+
+
+def process_of(service: ServiceDescriptor) -> str:
+    """Name of the process that serves a service: the policy's `served_by` or the context of its package."""
+    return _process(service.full_name, service.GetOptions())
+
+
+def _process(full_name: str, options: ServiceOptions) -> str:
+    return options.Extensions[policy_pb2.served_by] or full_name.split(".")[1]
+
+
+def public_contract() -> FileDescriptorSet:
+    """Returns the public API: the RPCs that the edge lets in and all that these use, with comments."""
+    return FileDescriptorSet.FromString((GENERATED / "public.binpb").read_bytes())
+
+
+def processes_by_service(files: FileDescriptorSet) -> Mapping[str, str]:
+    """Returns the process that serves each service of `files`, by the full name of the service."""
+    names = ((f"{file.package}.{service.name}", service.options) for file in files.file for service in file.service)
+    return {name: _process(name, options) for name, options in names}
+
+
+def method_of(descriptor: MethodDescriptor) -> Method:
+    """Reads one method. Raises ContractIncomplete when it has no policy or no timeout."""
+    service = descriptor.containing_service
+    options = descriptor.GetOptions()
+    policy = options.Extensions[policy_pb2.policy]
+    if policy.access == policy_pb2.ACCESS_UNSPECIFIED or not policy.HasField("timeout"):
+        raise ContractIncomplete(f"{descriptor.full_name} has no complete (bookstore.policy.v1.policy)")
+    idempotent = options.idempotency_level == MethodOptions.IDEMPOTENT
+    route = options.Extensions[annotations_pb2.http].post
+    response_fields = descriptor.output_type.fields_by_name
+    return Method(
+        path=f"/{service.full_name}/{descriptor.name}",
+        name=descriptor.name,
+        access=policy.access,
+        roles=frozenset(policy_pb2.Role.Name(role).removeprefix("ROLE_").lower() for role in policy.roles),
+        callers=frozenset(policy.callers),
+        timeout=policy.timeout.seconds + policy.timeout.nanos / 1e9,
+        request=descriptor.input_type,
+        response=descriptor.output_type,
+        request_streaming=descriptor.client_streaming,
+        response_streaming=descriptor.server_streaming,
+        keyed=idempotent and "request_id" in descriptor.input_type.fields_by_name,
+        creates=bool(route) and ":" not in route and "name" in response_fields,
+    )
+
+
+def service_descriptor(full_name: str) -> ServiceDescriptor:
+    """The descriptor of a service; its package is imported when no module that describes the service was so far.
+
+    Generated gRPC modules import the messages they use, which need not be the file the service stands in.
+    """
+    pool = descriptor_pool.Default()
+    try:
+        return pool.FindServiceByName(full_name)
+    except KeyError:
+        package = importlib.import_module(full_name.rpartition(".")[0])
+        for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
+            if module.name.endswith("_service_pb2"):
+                importlib.import_module(module.name)
+        return pool.FindServiceByName(full_name)
+
+
+def methods_of(service_name: str) -> dict[str, Method]:
+    """The methods of a service by name; `service_name` is its full protobuf name."""
+    return {method.name: method_of(method) for method in service_descriptor(service_name).methods}
+
+
+def method_at(path: str) -> Method:
+    """The method with the path `/package.Service/Method`."""
+    service, _, method = path[1:].partition("/")
+    return method_of(service_descriptor(service).methods_by_name[method])

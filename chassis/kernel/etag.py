@@ -1,0 +1,32 @@
+"""Etags (AIP-154): a resource's version as an opaque text."""
+
+from __future__ import annotations
+
+from chassis.kernel.errors import ErrorKind, ServiceError
+
+ANY = "*"
+"""Stands in If-Match for every version."""
+
+
+class EtagMismatch(ServiceError):
+    """The resource changed since the caller read it; metadata `current` is the present etag."""
+
+    kind = ErrorKind.ABORTED
+    reason = "ETAG_MISMATCH"
+
+
+def etag(version: int) -> str:
+    """The etag of the given version of a resource, quoted as HTTP wants it (RFC 9110, section 8.8.3)."""
+    return f'"{version}"'
+
+
+def check_etag(given: str, version: int) -> None:
+    """Compares what a caller sent with the present version; an empty text asks for no check.
+
+    It may be anything that If-Match may: one etag, several with commas between, or `*`. Weak ones (`W/"3"`) count like
+    strong ones: a proxy that compresses a response weakens its etag, and what a version stands for stays the same.
+    Raises EtagMismatch.
+    """
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")]
+    if given and ANY not in tags and str(version) not in tags:
+        raise EtagMismatch("the resource has changed since it was read; read it again", current=etag(version))
