@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bookstore.policy.v1 import policy_pb2
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions, ServiceOptions
+
+from chassis.v1 import policy_pb2
 
 GENERATED: Final = Path(__file__).parents[1] / "generated"
 """What `make protos` writes."""
@@ -71,7 +72,7 @@ def method_of(descriptor: MethodDescriptor) -> Method:
     options = descriptor.GetOptions()
     policy = options.Extensions[policy_pb2.policy]
     if policy.access == policy_pb2.ACCESS_UNSPECIFIED or not policy.HasField("timeout"):
-        raise ContractIncomplete(f"{descriptor.full_name} has no complete (bookstore.policy.v1.policy)")
+        raise ContractIncomplete(f"{descriptor.full_name} has no complete (chassis.v1.policy)")
     idempotent = options.idempotency_level == MethodOptions.IDEMPOTENT
     route = options.Extensions[annotations_pb2.http].post
     response_fields = descriptor.output_type.fields_by_name

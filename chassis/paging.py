@@ -16,7 +16,6 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
-from bookstore.policy.v1 import policy_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from sqlalchemy import (
@@ -36,6 +35,7 @@ from chassis.contract import ContractIncomplete
 from chassis.database import AnyRow
 from chassis.errors import FieldInvalid
 from chassis.kernel import ErrorKind, ServiceError
+from chassis.v1 import policy_pb2
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -143,7 +143,7 @@ def max_page_size(request: Descriptor) -> int:
     """
     most = request.fields_by_name["page_size"].GetOptions().Extensions[policy_pb2.max_page_size]
     if most <= 0:
-        raise ContractIncomplete(f"{request.full_name}.page_size has no (bookstore.policy.v1.max_page_size)")
+        raise ContractIncomplete(f"{request.full_name}.page_size has no (chassis.v1.max_page_size)")
     return most
 
 

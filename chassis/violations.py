@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Final
 
 import protovalidate
-from bookstore.policy.v1 import policy_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from chassis.v1 import policy_pb2
 
 _PATTERN_RULE: Final = "string.pattern"
 """protovalidate's id of the rule whose own message shows a regular expression."""

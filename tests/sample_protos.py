@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bookstore.policy.v1 import policy_pb2
 from buf.validate import validate_pb2
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+
+from chassis.v1 import policy_pb2
 
 _PACKAGE = "bookstore.sample.v1"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -38,7 +39,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         syntax="proto3",
         dependency=[
             "google/api/field_behavior.proto",
-            "bookstore/policy/v1/policy.proto",
+            "chassis/v1/policy.proto",
             "buf/validate/validate.proto",
         ],
     )

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bookstore.identity.v1 import session_pb2, user_pb2
-from bookstore.policy.v1 import policy_pb2
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis.errors import FieldInvalid
 from chassis.kernel import Role, etag
 from chassis.requests import changed_fields
+from chassis.v1 import policy_pb2
 from chassis.wire import timestamp
 from services.identity.accounts import Profile
 from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState

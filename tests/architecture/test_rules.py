@@ -55,7 +55,7 @@ def test_there_are_patterns_and_sentences_to_look_at() -> None:
 @pytest.mark.parametrize(("field", "pattern"), PATTERNS, ids=lambda value: getattr(value, "full_name", ""))
 def test_a_pattern_is_put_into_words(field: FieldDescriptor, pattern: str) -> None:
     form = form_of(field, pattern)
-    assert form, f"{field.full_name} needs (bookstore.policy.v1.form): its pattern does not say what it means"
+    assert form, f"{field.full_name} needs (chassis.v1.form): its pattern does not say what it means"
     assert not EXPRESSION & set(form), form
 
 

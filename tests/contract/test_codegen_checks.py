@@ -17,7 +17,7 @@ SAMPLE = "protos/bookstore/sample/v1/sample_service.proto"
 HEAD = """
 syntax = "proto3";
 package bookstore.sample.v1;
-import "bookstore/policy/v1/policy.proto";
+import "chassis/v1/policy.proto";
 import "buf/validate/validate.proto";
 import "google/api/annotations.proto";
 import "google/api/field_behavior.proto";
@@ -56,7 +56,7 @@ def method(
         f"rpc {name}({request or name + 'Request'}) returns (Thing) {{",
         f"  option (google.api.http) = {{{routes}}};" if http != "none" else "",
         f"  {idempotency}",
-        f"  option (bookstore.policy.v1.policy) = {{{policy}}};" if policy else "",
+        f"  option (chassis.v1.policy) = {{{policy}}};" if policy else "",
         "}",
     ]
     return "\n".join(lines), "" if request else f"message {name}Request {{\n{fields}\n}}"
@@ -73,7 +73,7 @@ def workspace(folder: Path, *methods: tuple[str, str], secret: str = "optional s
     service = "\n".join(["// Does things.", "service SampleService {", *(rpc for rpc, _ in methods), "}"])
     file.write_text("\n".join([HEAD % {"secret": secret}, service, *(request for _, request in methods)]))
     shutil.copyfile(REPOSITORY / "buf.yaml", folder / "buf.yaml")
-    policy = Path("protos/bookstore/policy/v1/policy.proto")
+    policy = Path("protos/chassis/v1/policy.proto")
     (folder / policy).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(REPOSITORY / policy, folder / policy)
     return folder
@@ -82,7 +82,7 @@ def workspace(folder: Path, *methods: tuple[str, str], secret: str = "optional s
 BREACHES = {
     "Uncommented": (method("Uncommented", comment=""), "has no comment"),
     "Unstated": (method("Unstated", idempotency=""), "has no idempotency_level"),
-    "Unruled": (method("Unruled", policy=""), "has no (bookstore.policy.v1.policy)"),
+    "Unruled": (method("Unruled", policy=""), "has no (chassis.v1.policy)"),
     "Anyones": (
         method("Anyones", policy="timeout: {seconds: 1} rate_class: RATE_CLASS_BROWSE"),
         "policy has no access",
@@ -184,11 +184,14 @@ def test_an_import_that_is_not_used_any_more_breaks_nothing(tmp_path: Path) -> N
 
 
 def test_stale_missing_and_surplus_files_are_told_apart_from_fresh_ones(tmp_path: Path) -> None:
-    files = {"a/fresh.txt": b"1", "a/stale.txt": b"2", "missing.txt": b"3"}
-    write(tmp_path, {"a/fresh.txt": b"1", "a/stale.txt": b"old", "surplus.txt": b"4"})
-    untouched = (tmp_path / "a/fresh.txt").stat().st_mtime_ns
-    assert differences(tmp_path, files) == ("a/stale.txt", "missing.txt", "surplus.txt")
-    assert write(tmp_path, files) == ("a/stale.txt", "missing.txt", "surplus.txt")
+    fresh, stale, missing = "generated/a/fresh.txt", "generated/a/stale.txt", "chassis/v1/missing.txt"
+    files = {fresh: b"1", stale: b"2", missing: b"3", "docs/errors.md": b"4"}
+    write(tmp_path, {fresh: b"1", stale: b"old", "chassis/v1/surplus.txt": b"5", "docs/errors.md": b"old"})
+    (tmp_path / "chassis/server.py").write_bytes(b"written by hand")
+    untouched = (tmp_path / fresh).stat().st_mtime_ns
+    changed = (missing, "chassis/v1/surplus.txt", "docs/errors.md", stale)
+    assert differences(tmp_path, files) == changed
+    assert write(tmp_path, files) == changed
     assert differences(tmp_path, files) == ()
     assert (tmp_path / "a/fresh.txt").stat().st_mtime_ns == untouched
 
@@ -198,7 +201,7 @@ STAFF_POLICY = "access: ACCESS_ROLE roles: [ROLE_STAFF] timeout: {seconds: 1} ra
 
 def page(cap: int, comment: str = "0 means 50; more than {0} is taken as {0}.") -> str:
     """The field page_size of a request with this cap and comment."""
-    return f"// {comment.format(cap)}\nint32 page_size = 1 [(bookstore.policy.v1.max_page_size) = {cap}];"
+    return f"// {comment.format(cap)}\nint32 page_size = 1 [(chassis.v1.max_page_size) = {cap}];"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def page(cap: int, comment: str = "0 means 50; more than {0} is taken as {0}.") 
     [
         (GOOD_POLICY, page(100), []),
         (STAFF_POLICY, page(200), []),
-        (GOOD_POLICY, "int32 page_size = 1;", ["page_size has no (bookstore.policy.v1.max_page_size)"]),
+        (GOOD_POLICY, "int32 page_size = 1;", ["page_size has no (chassis.v1.max_page_size)"]),
         (GOOD_POLICY, page(101), ["page_size: max_page_size must be 1 to 100"]),
         (STAFF_POLICY, page(201), ["page_size: max_page_size must be 1 to 200"]),
         (GOOD_POLICY, page(100, "At most 99."), ["page_size: the comment must say"]),

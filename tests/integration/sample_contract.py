@@ -23,21 +23,21 @@ from tools.codegen.descriptor_set import descriptor_set
 from tools.codegen.envoy import envoy_parts
 
 _ROOT: Final = Path(__file__).parents[2]
-_POLICY: Final = Path("protos/bookstore/policy/v1/policy.proto")
+_POLICY: Final = Path("protos/chassis/v1/policy.proto")
 _SERVICE: Final = "bookstore.sample.v1.SampleService"
 _RPC: Final = """
   // Stores something.
   rpc %s(%s) returns (%s) {
     option (google.api.http) = {%s};
     option idempotency_level = %s;
-    option (bookstore.policy.v1.policy) = {
+    option (chassis.v1.policy) = {
       access: ACCESS_PUBLIC timeout: {seconds: 5} rate_class: RATE_CLASS_BROWSE
     };
   }"""
 _SOURCE: Final = """
 syntax = "proto3";
 package bookstore.sample.v1;
-import "bookstore/policy/v1/policy.proto";
+import "chassis/v1/policy.proto";
 import "buf/validate/validate.proto";
 import "google/api/annotations.proto";
 import "google/api/httpbody.proto";

@@ -118,7 +118,7 @@ def test_extensions_are_found_by_number(channel: grpc.Channel) -> None:
     assert {50001, 72295728} <= set(numbers.all_extension_numbers_response.extension_number)
     extension = ExtensionRequest(containing_type=options, extension_number=50001)
     found = files(asked(channel, ServerReflectionRequest(file_containing_extension=extension)))
-    assert found[0].name == "bookstore/policy/v1/policy.proto"
+    assert found[0].name == "chassis/v1/policy.proto"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bookstore.policy.v1 import policy_pb2
 
 from chassis.contract import Method
 from chassis.errors import FieldInvalid
 from chassis.interceptors import validation
+from chassis.v1 import policy_pb2
 from tests.sample_protos import Folder
 
 METHOD = Method(

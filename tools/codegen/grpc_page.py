@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tools.codegen.contract import OWN_ROOT, Contract, Method
+from tools.codegen.contract import OWN_ROOTS, Contract, Method
 from tools.codegen.openapi.operations import access_text
 
 _BEHAVIOR = "google.api.field_behavior"
@@ -159,7 +159,7 @@ def _enum(contract: Contract, descriptor: EnumDescriptor) -> dict[str, Any]:
 def _comment(contract: Contract, full_name: str) -> str:
     """The comment; of foreign types, whose comments address other readers, the first paragraph."""
     comment = contract.comment(full_name)
-    return comment if full_name.startswith(OWN_ROOT) else comment.split("\n\n", maxsplit=1)[0]
+    return comment if full_name.startswith(OWN_ROOTS) else comment.split("\n\n", maxsplit=1)[0]
 
 
 def _paragraphs(comment: str) -> Markup:

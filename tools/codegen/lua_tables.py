@@ -6,7 +6,7 @@ from tools.codegen.contract import Access, Contract, Idempotency, Method
 from tools.codegen.jwt_requirements import OPTIONAL, jwt_requirement
 
 _HEADER = "-- Generated from protos/ by `make protos`; do not edit.\n"
-_PARTIAL_ETAG = "bookstore.policy.v1.partial_etag"
+_PARTIAL_ETAG = "chassis.v1.partial_etag"
 
 
 def requests_tables(contract: Contract) -> bytes:

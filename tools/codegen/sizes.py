@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from tools.codegen.contract import OWN_ROOT, Access, Contract, Method
+from tools.codegen.contract import OWN_ROOTS, Access, Contract, Method
 
 FOREIGN_LIMIT = 1000
 """Items of a list in a message of somebody else's, such as PostalAddress, which cannot carry our rules. The same number
 stands in chassis/interceptors/sizes.py for calls over gRPC."""
 
 _RULES = "buf.validate.field"
-_MAX_PAGE_SIZE = "bookstore.policy.v1.max_page_size"
+_MAX_PAGE_SIZE = "chassis.v1.max_page_size"
 _PAGE_SIZE = "page_size"
 _LARGEST_PAGE = 100
 _LARGEST_PAGE_OF_STAFF = 200
@@ -60,7 +60,7 @@ def _page(contract: Contract, method: Method) -> Iterator[str]:
     closed = method.policy is not None and method.policy.access in (Access.ROLE, Access.INTERNAL)
     most = _LARGEST_PAGE_OF_STAFF if closed else _LARGEST_PAGE
     if not stated:
-        yield f"{where} has no (bookstore.policy.v1.max_page_size)"
+        yield f"{where} has no (chassis.v1.max_page_size)"
     elif not 0 < stated <= most:
         yield f"{where}: max_page_size must be 1 to {most}, the most that its callers may ask for"
     elif f"more than {stated} is taken as {stated}" not in contract.comment(field.full_name):
@@ -73,7 +73,7 @@ def _request_messages(contract: Contract) -> set[Descriptor]:
     found: set[Descriptor] = set()
     while waiting:
         message = waiting.pop()
-        if message in found or not message.full_name.startswith(OWN_ROOT):
+        if message in found or not message.full_name.startswith(OWN_ROOTS):
             continue
         found.add(message)
         waiting += [inner for field in message.fields if (inner := value_type(field)) is not None]

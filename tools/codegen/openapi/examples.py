@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from tools.codegen.contract import OWN_ROOT, Contract, ContractError
+from tools.codegen.contract import OWN_ROOTS, Contract, ContractError
 from tools.codegen.openapi.rules import item_rules
 
 _RULES = "buf.validate.field"
@@ -104,7 +104,7 @@ class Examples:
         return None
 
     def _message(self, message: Descriptor, *, required: bool) -> Any:
-        if message.full_name in _FOREIGN or not message.full_name.startswith(OWN_ROOT):
+        if message.full_name in _FOREIGN or not message.full_name.startswith(OWN_ROOTS):
             return _FOREIGN.get(message.full_name)
         try:
             return self.body(message) or None

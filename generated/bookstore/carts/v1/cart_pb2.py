@@ -22,7 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from bookstore.policy.v1 import policy_pb2 as bookstore_dot_policy_dot_v1_dot_policy__pb2
+from chassis.v1 import policy_pb2 as chassis_dot_v1_dot_policy__pb2
 from bookstore.promotions.v1 import quote_pb2 as bookstore_dot_promotions_dot_v1_dot_quote__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
@@ -31,7 +31,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62ookstore/carts/v1/cart.proto\x12\x12\x62ookstore.carts.v1\x1a bookstore/policy/v1/policy.proto\x1a#bookstore/promotions/v1/quote.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xad\x04\n\x04\x43\x61rt\x12(\n\x04name\x18\x01 \x01(\tB\x14\xe2\x41\x01\x08\xbaH\rr\x0b\x92\x02\x08\x63\x61rts/meR\x04name\x12\x38\n\x05items\x18\x02 \x03(\x0b\x32\x1c.bookstore.carts.v1.CartItemB\x04\xe2\x41\x01\x03R\x05items\x12\x1e\n\x07\x63oupons\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03R\x07\x63oupons\x12:\n\x05quote\x18\x04 \x01(\x0b\x32\x1e.bookstore.promotions.v1.QuoteB\x04\xe2\x41\x01\x03R\x05quote\x12\x18\n\x04\x65tag\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag\x12\x41\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x41\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nexpireTime\x12\x46\n\x0cmerge_losses\x18\t \x03(\x0b\x32\x1d.bookstore.carts.v1.MergeLossB\x04\xe2\x41\x01\x03R\x0bmergeLosses::\xea\x41\x33\n\x16\x62ookstore.example/Cart\x12\x0c\x63\x61rts/{cart}*\x05\x63\x61rts2\x04\x63\x61rt\x88\xb5\x18\x01\"\xb0\x02\n\tMergeLoss\x12\x33\n\x04\x62ook\x18\x01 \x01(\tB\x1f\xe2\x41\x01\x03\xfa\x41\x18\n\x16\x62ookstore.example/BookR\x04\x62ook\x12 \n\x08quantity\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x08quantity\x12\x1c\n\x06\x63oupon\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x06\x63oupon\x12\x42\n\x06reason\x18\x04 \x01(\x0e\x32$.bookstore.carts.v1.MergeLoss.ReasonB\x04\xe2\x41\x01\x03R\x06reason\"j\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15REASON_QUANTITY_LIMIT\x10\x01\x12\x14\n\x10REASON_CART_FULL\x10\x02\x12\x17\n\x13REASON_COUPON_LIMIT\x10\x03\"\xd6\x01\n\x08\x43\x61rtItem\x12\x33\n\x04\x62ook\x18\x01 \x01(\tB\x1f\xe2\x41\x01\x03\xfa\x41\x18\n\x16\x62ookstore.example/BookR\x04\x62ook\x12\x1a\n\x05title\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x05title\x12 \n\x08quantity\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x08quantity\x12\x37\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\tunitPrice\x12\x1e\n\x07missing\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x07missingb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62ookstore/carts/v1/cart.proto\x12\x12\x62ookstore.carts.v1\x1a\x17\x63hassis/v1/policy.proto\x1a#bookstore/promotions/v1/quote.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xad\x04\n\x04\x43\x61rt\x12(\n\x04name\x18\x01 \x01(\tB\x14\xe2\x41\x01\x08\xbaH\rr\x0b\x92\x02\x08\x63\x61rts/meR\x04name\x12\x38\n\x05items\x18\x02 \x03(\x0b\x32\x1c.bookstore.carts.v1.CartItemB\x04\xe2\x41\x01\x03R\x05items\x12\x1e\n\x07\x63oupons\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03R\x07\x63oupons\x12:\n\x05quote\x18\x04 \x01(\x0b\x32\x1e.bookstore.promotions.v1.QuoteB\x04\xe2\x41\x01\x03R\x05quote\x12\x18\n\x04\x65tag\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag\x12\x41\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x41\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nexpireTime\x12\x46\n\x0cmerge_losses\x18\t \x03(\x0b\x32\x1d.bookstore.carts.v1.MergeLossB\x04\xe2\x41\x01\x03R\x0bmergeLosses::\xea\x41\x33\n\x16\x62ookstore.example/Cart\x12\x0c\x63\x61rts/{cart}*\x05\x63\x61rts2\x04\x63\x61rt\x88\xb5\x18\x01\"\xb0\x02\n\tMergeLoss\x12\x33\n\x04\x62ook\x18\x01 \x01(\tB\x1f\xe2\x41\x01\x03\xfa\x41\x18\n\x16\x62ookstore.example/BookR\x04\x62ook\x12 \n\x08quantity\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x08quantity\x12\x1c\n\x06\x63oupon\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x06\x63oupon\x12\x42\n\x06reason\x18\x04 \x01(\x0e\x32$.bookstore.carts.v1.MergeLoss.ReasonB\x04\xe2\x41\x01\x03R\x06reason\"j\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15REASON_QUANTITY_LIMIT\x10\x01\x12\x14\n\x10REASON_CART_FULL\x10\x02\x12\x17\n\x13REASON_COUPON_LIMIT\x10\x03\"\xd6\x01\n\x08\x43\x61rtItem\x12\x33\n\x04\x62ook\x18\x01 \x01(\tB\x1f\xe2\x41\x01\x03\xfa\x41\x18\n\x16\x62ookstore.example/BookR\x04\x62ook\x12\x1a\n\x05title\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x05title\x12 \n\x08quantity\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x08quantity\x12\x37\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\tunitPrice\x12\x1e\n\x07missing\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x07missingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,12 +76,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CARTITEM'].fields_by_name['unit_price']._serialized_options = b'\342A\001\003'
   _globals['_CARTITEM'].fields_by_name['missing']._loaded_options = None
   _globals['_CARTITEM'].fields_by_name['missing']._serialized_options = b'\342A\001\003'
-  _globals['_CART']._serialized_start=272
-  _globals['_CART']._serialized_end=829
-  _globals['_MERGELOSS']._serialized_start=832
-  _globals['_MERGELOSS']._serialized_end=1136
-  _globals['_MERGELOSS_REASON']._serialized_start=1030
-  _globals['_MERGELOSS_REASON']._serialized_end=1136
-  _globals['_CARTITEM']._serialized_start=1139
-  _globals['_CARTITEM']._serialized_end=1353
+  _globals['_CART']._serialized_start=263
+  _globals['_CART']._serialized_end=820
+  _globals['_MERGELOSS']._serialized_start=823
+  _globals['_MERGELOSS']._serialized_end=1127
+  _globals['_MERGELOSS_REASON']._serialized_start=1021
+  _globals['_MERGELOSS_REASON']._serialized_end=1127
+  _globals['_CARTITEM']._serialized_start=1130
+  _globals['_CARTITEM']._serialized_end=1344
 # @@protoc_insertion_point(module_scope)
