@@ -193,7 +193,7 @@ def test_stale_missing_and_surplus_files_are_told_apart_from_fresh_ones(tmp_path
     assert differences(tmp_path, files) == changed
     assert write(tmp_path, files) == changed
     assert differences(tmp_path, files) == ()
-    assert (tmp_path / "a/fresh.txt").stat().st_mtime_ns == untouched
+    assert (tmp_path / fresh).stat().st_mtime_ns == untouched
 
 
 STAFF_POLICY = "access: ACCESS_ROLE roles: [ROLE_STAFF] timeout: {seconds: 1} rate_class: RATE_CLASS_BROWSE"

@@ -49,8 +49,10 @@ import "google/protobuf/struct.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
 
-// Stores things.
-service SampleService {%s
+// Stores things. Served by the process that the edge's own routes lead to, so that no cluster is missing.
+service SampleService {
+  option (chassis.v1.served_by) = "storefront";
+%s
 }
 
 enum Color {

@@ -57,7 +57,7 @@ class Edge:
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     sample = compiled(tmp_path_factory.mktemp("contract"))
     folder = tmp_path_factory.mktemp("edge")
-    with running_edge(folder, generated=sample.generated, servicers={"sample": sample.register}) as stand:
+    with running_edge(folder, generated=sample.generated, servicers={"storefront": sample.register}) as stand:
         yield Edge(stand, sample)
 
 

@@ -79,8 +79,8 @@ def test_another_cause_is_told_in_the_words_of_python(clone: Path) -> None:
 
 
 def test_a_failed_installation_leaves_no_stamp(clone: Path) -> None:
-    (clone / "services" / "console").mkdir(parents=True)
-    shutil.copy(SOURCE / "services" / "console" / "install.py", clone / "services" / "console")
+    (clone / "tools" / "console").mkdir(parents=True)
+    shutil.copy(SOURCE / "tools" / "console" / "install.py", clone / "tools" / "console")
     (clone / "requirements.lock").write_text(f"missing==1.0 --hash=sha256:{'0' * 64}\n")
     (clone / "no-index").write_text("[global]\nno-index = true\n")
     code, said = make(clone, "setup", python=f'#!/bin/sh\nexec {sys._base_executable} "$@"\n')  # type: ignore[attr-defined]

@@ -41,7 +41,7 @@ def _urlsafe(content: bytes) -> str:
 def installed(lock: Path) -> subprocess.CompletedProcess[str]:
     folder = lock.parent
     return subprocess.run(
-        [sys.executable, "-I", SOURCE / "services" / "console" / "install.py", lock],
+        [sys.executable, "-I", SOURCE / "tools" / "console" / "install.py", lock],
         env={
             **os.environ,
             "PIP_CONFIG_FILE": os.devnull,
