@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(BIN)/python
 PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check
-CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m services.codegen
+CODEGEN := PYTHONPATH=.:generated PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tools.codegen
 
 # What `buf breaking` compares with: a git revision. A revision that has no contracts yet has nothing to break.
 BASE ?= HEAD

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, Table, Text, insert, make_url
 
-from services.chassis.database import Database
-from services.chassis.database.sqlite import open_sqlite
+from chassis.database import Database
+from chassis.database.sqlite import open_sqlite
 
 CALLERS = 16
 SECONDS = 2.0

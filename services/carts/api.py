@@ -7,10 +7,10 @@ from bookstore.carts.v1 import cart_pb2
 from bookstore.carts.v1 import carts_requests_pb2 as requests
 from bookstore.carts.v1.carts_service_pb2_grpc import CartServiceServicer
 
+from chassis.call import caller
 from services.carts.editing import Editing
 from services.carts.opening import cart_id
 from services.carts.reading import Reading
-from services.chassis.call import caller
 
 
 class CartsApi(CartServiceServicer):

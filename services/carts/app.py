@@ -7,6 +7,8 @@ from typing import Final
 
 from bookstore.carts.v1.carts_service_pb2_grpc import add_CartServiceServicer_to_server
 
+from chassis.service import Runtime, Service, Servicer
+from chassis.worker import Worker
 from services.carts.api import CartsApi
 from services.carts.clients import GrpcCatalog, GrpcPrices
 from services.carts.editing import Editing
@@ -14,8 +16,6 @@ from services.carts.events import Settling
 from services.carts.reading import Reading
 from services.carts.settings import CartsSettings
 from services.carts.sweeping import Sweeping
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.worker import Worker
 
 _SWEEP_EVERY: Final = timedelta(minutes=10)
 

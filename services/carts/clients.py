@@ -12,8 +12,8 @@ from bookstore.promotions.v1.promotions_service_pb2 import BasketLine, PriceBask
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
 from bookstore.promotions.v1.quote_pb2 import Quote
 
+from chassis.kernel import ErrorKind, ServiceError
 from services.carts.domain import BookNotFound, CurrencyMismatch, Seen
-from services.chassis.kernel import ErrorKind, ServiceError
 
 _PATIENCE_SECONDS: Final = 1.0
 """A quote is optional: waiting for it must leave time to answer without one."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.chassis.kernel import ErrorKind, ServiceError
+from chassis.kernel import ErrorKind, ServiceError
 
 MOST_COPIES: Final = 99
 """Copies of one book in a cart."""

@@ -17,6 +17,10 @@ from bookstore.carts.v1 import cart_pb2
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote
 from sqlalchemy import Connection
 
+from chassis.database import Database
+from chassis.errors import DependencyUnavailable
+from chassis.idempotency import Answers
+from chassis.kernel import Caller, Clock, Ids, check_etag
 from services.carts import storage
 from services.carts.clients import Catalog, Prices
 from services.carts.domain import (
@@ -33,10 +37,6 @@ from services.carts.domain import (
 )
 from services.carts.messages import cart_message, seen_in
 from services.carts.opening import is_expired, open_cart, own_cart_id
-from services.chassis.database import Database
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.idempotency import Answers
-from services.chassis.kernel import Caller, Clock, Ids, check_etag
 
 _ATTEMPTS: Final = 4
 _GUEST_ID_BITS: Final = 256

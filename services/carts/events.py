@@ -8,10 +8,10 @@ from dataclasses import replace
 from bookstore.orders.v1.orders_events_pb2 import OrderConfirmed
 from sqlalchemy import Connection
 
+from chassis.inbox import EventContext, Subscription
+from chassis.kernel import Clock, resource_id
 from services.carts import storage
 from services.carts.domain import Cart
-from services.chassis.inbox import EventContext, Subscription
-from services.chassis.kernel import Clock, resource_id
 
 
 class Settling:

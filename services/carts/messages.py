@@ -8,9 +8,9 @@ from typing import Final
 from bookstore.carts.v1 import cart_pb2
 from bookstore.promotions.v1.quote_pb2 import Quote
 
+from chassis.kernel import etag
+from chassis.wire import timestamp
 from services.carts.domain import Cart, LossReason, MergeLoss, Seen
-from services.chassis.kernel import etag
-from services.chassis.wire import timestamp
 
 _REASONS: Final = {reason: cart_pb2.MergeLoss.Reason.Value(f"REASON_{reason}") for reason in LossReason}
 

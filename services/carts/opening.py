@@ -7,11 +7,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from chassis.interceptors.access import TokenRequired
+from chassis.kernel import Caller, resource_id
+from chassis.requests import id_in
 from services.carts import storage
 from services.carts.domain import Cart, CartNotFound, cart_name
-from services.chassis.interceptors.access import TokenRequired
-from services.chassis.kernel import Caller, resource_id
-from services.chassis.requests import id_in
 
 _ME: Final = "me"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bookstore.carts.v1 import cart_pb2
 
+from chassis.database import Database
+from chassis.kernel import Caller, Clock
 from services.carts.clients import Prices
 from services.carts.domain import CurrencyMismatch
 from services.carts.messages import cart_message
 from services.carts.opening import open_cart
-from services.chassis.database import Database
-from services.chassis.kernel import Caller, Clock
 
 
 class Reading:

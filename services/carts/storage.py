@@ -22,9 +22,9 @@ from sqlalchemy import (
     update,
 )
 
+from chassis.database import AnyRow, Instant, insert_if_absent
+from chassis.schema import chassis_tables
 from services.carts.domain import Cart, Line
-from services.chassis.database import AnyRow, Instant, insert_if_absent
-from services.chassis.schema import chassis_tables
 
 _SWEEP_BATCH: Final = 1000
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from chassis.database import Database
+from chassis.kernel import Clock
 from services.carts import storage
-from services.chassis.database import Database
-from services.chassis.kernel import Clock
 
 
 class Sweeping:

@@ -7,14 +7,14 @@ from bookstore.catalog.v1 import book_pb2
 from bookstore.catalog.v1 import catalog_service_pb2 as contract
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceServicer
 
+from chassis.call import caller
+from chassis.idempotency import Answers
+from chassis.paging import page_request
+from chassis.requests import id_in
 from services.catalog.clients import Accounts
 from services.catalog.editing import Editing
 from services.catalog.messages import book_message, changes_of, edition_of
 from services.catalog.reading import Reading, Wanted
-from services.chassis.call import caller
-from services.chassis.idempotency import Answers
-from services.chassis.paging import page_request
-from services.chassis.requests import id_in
 
 
 class CatalogApi(CatalogServiceServicer):

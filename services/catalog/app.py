@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bookstore.catalog.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_server
 
+from chassis.service import Runtime, Service, Servicer
 from services.catalog.api import CatalogApi
 from services.catalog.clients import GrpcAccounts
 from services.catalog.editing import Editing
 from services.catalog.reading import Reading
-from services.chassis.service import Runtime, Service, Servicer
 
 
 def build(runtime: Runtime) -> Service:

@@ -9,9 +9,9 @@ from bookstore.identity.v1.identity_service_pb2 import GetUserRequest
 from bookstore.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from bookstore.identity.v1.user_pb2 import User
 
+from chassis.errors import RemoteError
+from chassis.kernel import Caller, ErrorKind
 from services.catalog.domain import AccountInactive
-from services.chassis.errors import RemoteError
-from services.chassis.kernel import Caller, ErrorKind
 
 
 class Accounts(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.chassis.kernel import ErrorKind, Money, ServiceError, check_etag
+from chassis.kernel import ErrorKind, Money, ServiceError, check_etag
 
 _DIGITS_OF_YEAR: Final = 10_000
 

@@ -12,10 +12,10 @@ from typing import Any
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from chassis.kernel import Clock, Ids
+from chassis.outbox import Outbox
 from services.catalog import events, storage
 from services.catalog.domain import Book, BookExists, BookNotFound, Edition, IsbnTaken, book_name
-from services.chassis.kernel import Clock, Ids
-from services.chassis.outbox import Outbox
 
 
 class Editing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.chassis.kernel import ErrorKind, ServiceError
+from chassis.kernel import ErrorKind, ServiceError
 
 _SEPARATORS: Final = str.maketrans("", "", "- ")
 _DIGITS: Final = frozenset("0123456789")

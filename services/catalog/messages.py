@@ -9,6 +9,9 @@ from bookstore.catalog.v1 import book_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 
+from chassis.kernel import CurrencyUnknown, Money, etag
+from chassis.requests import changed_fields
+from chassis.wire import money_from, money_message, timestamp
 from services.catalog.domain import (
     Book,
     Contributor,
@@ -20,9 +23,6 @@ from services.catalog.domain import (
     Series,
 )
 from services.catalog.isbn import isbn13
-from services.chassis.kernel import CurrencyUnknown, Money, etag
-from services.chassis.requests import changed_fields
-from services.chassis.wire import money_from, money_message, timestamp
 
 _STATES: Final = {False: book_pb2.Book.STATE_ACTIVE, True: book_pb2.Book.STATE_DELETED}
 _FORMATS: Final = {kind: book_pb2.Book.Format.Value(f"FORMAT_{kind}") for kind in Format}

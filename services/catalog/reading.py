@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis.database import Database
+from chassis.filtering import parse_filter, parse_order_by
+from chassis.interceptors.access import RoleRequired
+from chassis.kernel import Caller
+from chassis.paging import Page, PageRequest, paginate
 from services.catalog import storage
 from services.catalog.domain import Book, BookNotFound, book_name
 from services.catalog.search_terms import FILTER_FIELDS, ORDER_FIELDS
-from services.chassis.database import Database
-from services.chassis.filtering import parse_filter, parse_order_by
-from services.chassis.interceptors.access import RoleRequired
-from services.chassis.kernel import Caller
-from services.chassis.paging import Page, PageRequest, paginate
 
 _FOR_SALE = storage.SELECT_BOOKS.where(storage.BOOKS.c.delete_time.is_(None))
 

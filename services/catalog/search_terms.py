@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, and_, func, select
 
+from chassis.filtering import EQUAL, RANGE, FilterField, enum_field, member_field, storable, value_field
 from services.catalog.domain import Format
 from services.catalog.isbn import IsbnInvalid, isbn13
 from services.catalog.storage import BOOK_CATEGORIES, BOOK_CONTRIBUTORS, BOOKS, THOUSANDTHS, day_number, folded
-from services.chassis.filtering import EQUAL, RANGE, FilterField, enum_field, member_field, storable, value_field
 
 _AMOUNT: Final = re.compile(rf"[0-9]{{1,12}}(\.[0-9]{{1,{THOUSANDTHS}}})?")
 _BEGINNING: Final = "*"

@@ -30,11 +30,11 @@ from sqlalchemy import (
     update,
 )
 
+from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.kernel import Money
+from chassis.kernel.money import MINOR_DIGITS
+from chassis.schema import chassis_tables
 from services.catalog.domain import Book, Contributor, ContributorRole, Edition, Format, PartialDate, Series
-from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
-from services.chassis.kernel import Money
-from services.chassis.kernel.money import MINOR_DIGITS
-from services.chassis.schema import chassis_tables
 
 THOUSANDTHS: Final = 3
 """Digits after the point of `price_amount`: as many as the finest accepted currency has."""

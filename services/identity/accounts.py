@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.interceptors.access import RoleRequired
-from services.chassis.kernel import Caller, Clock, Ids, Role, resource_id
-from services.chassis.outbox import Outbox
+from chassis.database import Database
+from chassis.interceptors.access import RoleRequired
+from chassis.kernel import Caller, Clock, Ids, Role, resource_id
+from chassis.outbox import Outbox
 from services.identity import events, session_storage, storage
 from services.identity.domain import EmailTaken, LastAdmin, User, UserNotFound, may_see, normal_email
 

@@ -11,9 +11,9 @@ from bookstore.identity.v1.session_service_pb2_grpc import SessionServiceService
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
-from services.chassis.call import caller
-from services.chassis.idempotency import Answers
-from services.chassis.paging import page_request
+from chassis.call import caller
+from chassis.idempotency import Answers
+from chassis.paging import page_request
 from services.identity.accounts import Accounts
 from services.identity.authentication import Authentication
 from services.identity.directory import Directory

@@ -8,8 +8,8 @@ from typing import Final
 from bookstore.identity.v1.identity_service_pb2_grpc import add_IdentityServiceServicer_to_server
 from bookstore.identity.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.worker import Worker
+from chassis.service import Runtime, Service, Servicer
+from chassis.worker import Worker
 from services.identity.accounts import Accounts
 from services.identity.api import IdentityApi, SessionApi
 from services.identity.authentication import Authentication

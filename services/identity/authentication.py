@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.interceptors.access import RoleRequired
-from services.chassis.kernel import Caller, Clock, resource_id
+from chassis.database import Database
+from chassis.interceptors.access import RoleRequired
+from chassis.kernel import Caller, Clock, resource_id
 from services.identity import session_storage, storage
 from services.identity.digests import digest
 from services.identity.domain import (

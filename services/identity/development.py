@@ -8,11 +8,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.kernel import Role, SystemClock, SystemIds
-from services.chassis.migrations import check
-from services.chassis.outbox import Outbox
-from services.chassis.settings import ChassisSettings, Environment
+from chassis.database import Database
+from chassis.kernel import Role, SystemClock, SystemIds
+from chassis.migrations import check
+from chassis.outbox import Outbox
+from chassis.settings import ChassisSettings, Environment
 from services.identity import storage
 from services.identity.accounts import Accounts, Profile
 from services.identity.app import KEYS_FOLDER

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
 
-from services.chassis.database import Database
-from services.chassis.filtering import (
+from chassis.database import Database
+from chassis.filtering import (
     EQUAL,
     FilterField,
     enum_field,
@@ -17,7 +17,7 @@ from services.chassis.filtering import (
     parse_order_by,
     text_field,
 )
-from services.chassis.paging import Page, PageRequest, paginate
+from chassis.paging import Page, PageRequest, paginate
 from services.identity.domain import User, UserState, normal_email
 from services.identity.storage import USER_COLUMNS, USERS, user_of
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.chassis.kernel import Caller, ErrorKind, Role, ServiceError, check_etag
+from chassis.kernel import Caller, ErrorKind, Role, ServiceError, check_etag
 
 ACCESS_TOKEN_LIFE: Final = timedelta(minutes=10)
 IDLE_LIFE: Final = timedelta(days=7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bookstore.identity.v1.identity_events_pb2 import UserCreated, UserDeleted, UserUpdated
 
-from services.chassis.wire import timestamp
+from chassis.wire import timestamp
 from services.identity.domain import User
 
 

@@ -20,7 +20,7 @@ from typing import Final
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from services.chassis.kernel import Clock
+from chassis.kernel import Clock
 
 ALGORITHM: Final = "ES256"
 _CURVE: Final = "P-256"

@@ -10,10 +10,10 @@ from bookstore.policy.v1 import policy_pb2
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import Role, etag
-from services.chassis.requests import changed_fields
-from services.chassis.wire import timestamp
+from chassis.errors import FieldInvalid
+from chassis.kernel import Role, etag
+from chassis.requests import changed_fields
+from chassis.wire import timestamp
 from services.identity.accounts import Profile
 from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState
 from services.identity.sessions import Grant

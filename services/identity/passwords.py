@@ -11,8 +11,8 @@ from typing import Final
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
-from services.chassis.errors import Overloaded
-from services.chassis.kernel import Ids
+from chassis.errors import Overloaded
+from chassis.kernel import Ids
 
 # The smallest of the settings the OWASP Password Storage Cheat Sheet recommends; about 25 ms on one core.
 _MEMORY_KIB: Final = 19 * 1024

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.kernel import Caller, Clock, Ids, resource_id
+from chassis.database import Database
+from chassis.kernel import Caller, Clock, Ids, resource_id
 from services.identity import session_storage, storage
 from services.identity.authentication import Authentication
 from services.identity.digests import digest

@@ -28,9 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
-from services.chassis.kernel import Role
-from services.chassis.schema import chassis_tables
+from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.kernel import Role
+from chassis.schema import chassis_tables
 from services.identity.domain import NO_FAILURES, Failures, User, UserState
 
 metadata = MetaData()

@@ -6,7 +6,7 @@ from typing import Final
 
 from joserfc import jwt
 
-from services.chassis.kernel import Clock, Ids
+from chassis.kernel import Clock, Ids
 from services.identity.domain import ACCESS_TOKEN_LIFE, User
 from services.identity.keys import ALGORITHM, KeyRing
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import Clock
-from services.chassis.outbox import Outbox
+from chassis.database import Database
+from chassis.errors import FieldInvalid
+from chassis.kernel import Clock
+from chassis.outbox import Outbox
 from services.inventory import ledger, storage
 from services.inventory.clients import Books
 from services.inventory.domain import LARGEST_STOCK, Cause, Move, Stock

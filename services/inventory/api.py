@@ -7,10 +7,10 @@ from bookstore.inventory.v1 import inventory_service_pb2 as contract
 from bookstore.inventory.v1 import reservation_pb2, stock_pb2
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceServicer
 
-from services.chassis.call import caller
-from services.chassis.idempotency import Answers
-from services.chassis.paging import page_request
-from services.chassis.requests import id_in
+from chassis.call import caller
+from chassis.idempotency import Answers
+from chassis.paging import page_request
+from chassis.requests import id_in
 from services.inventory.adjusting import Adjusting
 from services.inventory.messages import (
     adjustment_of,

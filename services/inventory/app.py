@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bookstore.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
 
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.worker import Worker
+from chassis.service import Runtime, Service, Servicer
+from chassis.worker import Worker
 from services.inventory.adjusting import Adjusting
 from services.inventory.api import InventoryApi
 from services.inventory.clients import GrpcBooks

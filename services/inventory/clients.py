@@ -9,8 +9,8 @@ from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.catalog.v1.catalog_service_pb2 import GetBookRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 
-from services.chassis.errors import RemoteError
-from services.chassis.kernel import ErrorKind
+from chassis.errors import RemoteError
+from chassis.kernel import ErrorKind
 from services.inventory.refusals import BookIsDigital, BookNotFound
 
 _DIGITAL: Final = frozenset({Book.FORMAT_EBOOK, Book.FORMAT_AUDIOBOOK})

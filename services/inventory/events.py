@@ -15,7 +15,7 @@ from bookstore.inventory.v1.inventory_events_pb2 import (
     StockReserved,
 )
 
-from services.chassis.wire import timestamp
+from chassis.wire import timestamp
 from services.inventory.domain import Cause, Change, Move, Movement
 
 ReservationEvent = StockReserved | ReservationCommitted | ReservationReleased | ReservationExpired

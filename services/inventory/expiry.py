@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from services.chassis.database import Database
-from services.chassis.kernel import Clock
+from chassis.database import Database
+from chassis.kernel import Clock
 from services.inventory import storage
 from services.inventory.reserving import Reserving
 

@@ -9,9 +9,9 @@ from typing import Final
 from bookstore.inventory.v1 import inventory_service_pb2 as contract
 from bookstore.inventory.v1 import reservation_pb2, stock_pb2
 
-from services.chassis.kernel import Caller, etag
-from services.chassis.requests import id_in
-from services.chassis.wire import timestamp
+from chassis.kernel import Caller, etag
+from chassis.requests import id_in
+from chassis.wire import timestamp
 from services.inventory.adjusting import Adjustment
 from services.inventory.domain import Cause, Movement, Reservation, State, Stock
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.chassis.database import Database
-from services.chassis.filtering import parse_filter, parse_order_by
-from services.chassis.paging import OrderKey, Page, PageRequest, paginate
+from chassis.database import Database
+from chassis.filtering import parse_filter, parse_order_by
+from chassis.paging import OrderKey, Page, PageRequest, paginate
 from services.inventory import storage
 from services.inventory.domain import Movement, Reservation, Stock
 from services.inventory.refusals import ReservationNotFound, StockNotFound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.kernel import ErrorKind, ServiceError
+from chassis.kernel import ErrorKind, ServiceError
 
 
 class StockNotFound(ServiceError):

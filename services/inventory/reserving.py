@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from services.chassis.kernel import Clock
-from services.chassis.outbox import Outbox
+from chassis.kernel import Clock
+from chassis.outbox import Outbox
 from services.inventory import ledger, storage
 from services.inventory.domain import Change, Reservation, State, promise, refusal_to_come
 from services.inventory.events import reservation_changed

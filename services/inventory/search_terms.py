@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement
 
-from services.chassis.filtering import EQUAL, RANGE, FilterField, choice_field, id_field, moment_field, number_field
+from chassis.filtering import EQUAL, RANGE, FilterField, choice_field, id_field, moment_field, number_field
 from services.inventory.domain import Cause
 from services.inventory.storage import AVAILABLE, MOVEMENTS, STOCKS
 

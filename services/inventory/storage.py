@@ -29,8 +29,8 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
-from services.chassis.schema import chassis_tables
+from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.schema import chassis_tables
 from services.inventory.domain import Cause, Line, Move, Movement, Reservation, State, Stock
 
 metadata = MetaData()

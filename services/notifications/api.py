@@ -6,8 +6,8 @@ import grpc
 from bookstore.notifications.v1 import notifications_service_pb2 as contract
 from bookstore.notifications.v1.notifications_service_pb2_grpc import NotificationServiceServicer
 
-from services.chassis.call import caller
-from services.chassis.paging import page_request
+from chassis.call import caller
+from chassis.paging import page_request
 from services.notifications.messages import notification_message
 from services.notifications.reading import Reading
 

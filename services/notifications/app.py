@@ -8,8 +8,8 @@ from typing import Final
 
 from bookstore.notifications.v1.notifications_service_pb2_grpc import add_NotificationServiceServicer_to_server
 
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.worker import Worker
+from chassis.service import Runtime, Service, Servicer
+from chassis.worker import Worker
 from services.notifications.api import NotificationsApi
 from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering

@@ -10,8 +10,8 @@ from bookstore.identity.v1.identity_service_pb2 import GetUserRequest
 from bookstore.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from bookstore.identity.v1.user_pb2 import User
 
-from services.chassis.errors import RemoteError
-from services.chassis.kernel import ErrorKind
+from chassis.errors import RemoteError
+from chassis.kernel import ErrorKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

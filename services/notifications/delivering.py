@@ -10,8 +10,8 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.kernel import Clock, ServiceError
+from chassis.database import Database
+from chassis.kernel import Clock, ServiceError
 from services.notifications import letters, storage
 from services.notifications.clients import Directory
 from services.notifications.domain import Failure, Notification, State

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.chassis.kernel import ErrorKind, Money, ServiceError
+from chassis.kernel import ErrorKind, Money, ServiceError
 
 _FIRST_PAUSE: Final = timedelta(seconds=1)
 _LONGEST_PAUSE: Final = timedelta(minutes=15)

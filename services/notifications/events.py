@@ -7,8 +7,8 @@ from typing import Final
 from bookstore.orders.v1.orders_events_pb2 import OrderConfirmed, OrderedCopies
 from sqlalchemy import Connection
 
-from services.chassis.inbox import EventContext, Subscription
-from services.chassis.wire import money_from
+from chassis.inbox import EventContext, Subscription
+from chassis.wire import money_from
 from services.notifications.domain import BoughtCopies, Purchase
 from services.notifications.queueing import Queueing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Template
 from typing import Final
 
-from services.chassis.kernel import total
+from chassis.kernel import total
 from services.notifications.domain import BoughtCopies, Kind, Notification, Purchase
 
 _ORDER_CONFIRMED: Final = Template("""\

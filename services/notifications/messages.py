@@ -6,7 +6,7 @@ from typing import Final
 
 from bookstore.notifications.v1 import notification_pb2
 
-from services.chassis.wire import timestamp
+from chassis.wire import timestamp
 from services.notifications.domain import Kind, Notification, State
 
 _STATES: Final = {state: notification_pb2.Notification.State.Value(f"STATE_{state}") for state in State}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from services.chassis.database import announce
-from services.chassis.kernel import Clock, Ids
+from chassis.database import announce
+from chassis.kernel import Clock, Ids
 from services.notifications import storage
 from services.notifications.domain import Notification, Purchase
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.chassis.database import Database
-from services.chassis.filtering import enum_field, name_field, parse_filter
-from services.chassis.kernel import Caller
-from services.chassis.paging import Order, OrderKey, Page, PageRequest, paginate
+from chassis.database import Database
+from chassis.filtering import enum_field, name_field, parse_filter
+from chassis.kernel import Caller
+from chassis.paging import Order, OrderKey, Page, PageRequest, paginate
 from services.notifications import storage
 from services.notifications.domain import Kind, Notification, State, UserNotFound
 from services.notifications.storage import NOTIFICATIONS

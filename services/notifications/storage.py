@@ -21,9 +21,9 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
-from services.chassis.kernel import Money
-from services.chassis.schema import chassis_tables
+from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.kernel import Money
+from chassis.schema import chassis_tables
 from services.notifications.domain import BoughtCopies, Failure, Kind, Notification, Purchase, State
 
 metadata = MetaData()

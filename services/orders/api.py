@@ -10,10 +10,10 @@ from bookstore.orders.v1 import order_pb2
 from bookstore.orders.v1 import orders_requests_pb2 as contract
 from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceServicer
 
-from services.chassis.call import caller
-from services.chassis.idempotency import Answers
-from services.chassis.paging import page_request
-from services.chassis.requests import id_in
+from chassis.call import caller
+from chassis.idempotency import Answers
+from chassis.paging import page_request
+from chassis.requests import id_in
 from services.orders.checkout import Checkout
 from services.orders.domain import Order
 from services.orders.fulfilment import Fulfilment

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from bookstore.orders.v1.orders_service_pb2_grpc import add_OrderServiceServicer_to_server
 
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.worker import Worker
+from chassis.service import Runtime, Service, Servicer
+from chassis.worker import Worker
 from services.orders.api import OrdersApi
 from services.orders.checkout import Checkout
 from services.orders.claims import Claims

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.idempotency import RequestIdReused
-from services.chassis.kernel import Clock, CurrencyMismatch, Ids, Money, ServiceError
-from services.chassis.outbox import Outbox
+from chassis.database import Database
+from chassis.idempotency import RequestIdReused
+from chassis.kernel import Clock, CurrencyMismatch, Ids, Money, ServiceError
+from chassis.outbox import Outbox
 from services.orders import events, storage
 from services.orders.domain import Order, Progress, State, Transition, Work
 from services.orders.ports import Basket, Carts, PricedBasket, Prices

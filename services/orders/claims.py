@@ -13,9 +13,9 @@ from datetime import timedelta
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from services.chassis.database import Database, announce
-from services.chassis.kernel import Clock
-from services.chassis.outbox import Outbox
+from chassis.database import Database, announce
+from chassis.kernel import Clock
+from chassis.outbox import Outbox
 from services.orders import saga_storage, storage
 from services.orders.domain import Order, Work
 from services.orders.saga_storage import StepRecord

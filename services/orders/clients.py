@@ -28,9 +28,9 @@ from bookstore.promotions.v1.promotions_service_pb2 import BasketLine, PriceBask
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote, QuoteLine
 
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.kernel import ErrorKind, Money, ServiceError
-from services.chassis.wire import money_from, money_message
+from chassis.errors import DependencyUnavailable
+from chassis.kernel import ErrorKind, Money, ServiceError
+from chassis.wire import money_from, money_message
 from services.orders.domain import CHECKOUT_TIMEOUT, Order
 from services.orders.lines import Copies, OrderLine, UnitDiscount
 from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished

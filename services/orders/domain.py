@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from services.chassis.kernel import Money, check_etag
+from chassis.kernel import Money, check_etag
 from services.orders.lines import Copies, OrderLine
 from services.orders.refusals import LineNotFound, OrderStateInvalid, PaymentPending
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bookstore.orders.v1 import orders_events_pb2 as contract
 
-from services.chassis.wire import money_message, timestamp
+from chassis.wire import money_message, timestamp
 from services.orders.domain import Order, Refund
 from services.orders.lines import Copies
 

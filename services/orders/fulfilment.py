@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from services.chassis.kernel import Caller, Clock, Ids
-from services.chassis.outbox import Outbox
+from chassis.kernel import Caller, Clock, Ids
+from chassis.outbox import Outbox
 from services.orders import events, saga_storage, storage
 from services.orders.domain import Order, order_name
 from services.orders.reading import visible

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.orders.refusals import RefundExceedsOrder
 
 

@@ -10,10 +10,10 @@ from bookstore.orders.v1.orders_requests_pb2 import PlaceOrderRequest, RefundOrd
 from bookstore.promotions.v1.quote_pb2 import Quote
 from google.type.postal_address_pb2 import PostalAddress
 
-from services.chassis.errors import FieldInvalid
-from services.chassis.idempotency import fingerprint
-from services.chassis.kernel import CurrencyMismatch, CurrencyUnknown, Money, etag
-from services.chassis.wire import money_from, money_message, timestamp
+from chassis.errors import FieldInvalid
+from chassis.idempotency import fingerprint
+from chassis.kernel import CurrencyMismatch, CurrencyUnknown, Money, etag
+from chassis.wire import money_from, money_message, timestamp
 from services.orders.checkout import Wish
 from services.orders.domain import Order, Shipment, State
 from services.orders.lines import OrderLine

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from services.chassis.database import Database
-from services.chassis.kernel import Clock
+from chassis.database import Database
+from chassis.kernel import Clock
 from services.orders import saga_storage
 from services.orders.domain import Order
 

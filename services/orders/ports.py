@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.orders.domain import Order
 from services.orders.lines import Copies, OrderLine
 

@@ -8,12 +8,12 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from services.chassis.call import remaining
-from services.chassis.database import Database
-from services.chassis.filtering import FilterField, enum_field, moment_field, name_field, parse_filter, parse_order_by
-from services.chassis.kernel import Caller
-from services.chassis.kernel.clock import monotonic
-from services.chassis.paging import Page, PageRequest, paginate
+from chassis.call import remaining
+from chassis.database import Database
+from chassis.filtering import FilterField, enum_field, moment_field, name_field, parse_filter, parse_order_by
+from chassis.kernel import Caller
+from chassis.kernel.clock import monotonic
+from chassis.paging import Page, PageRequest, paginate
 from services.orders import storage
 from services.orders.domain import WATCHED_TO_THE_END, Order, State, order_name
 from services.orders.refusals import OrderNotFound

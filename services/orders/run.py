@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 
 import structlog
 
-from services.chassis.call import Call, current_call, remaining, serving
-from services.chassis.kernel import ANONYMOUS, Clock, ServiceError
-from services.chassis.kernel.clock import monotonic
+from chassis.call import Call, current_call, remaining, serving
+from chassis.kernel import ANONYMOUS, Clock, ServiceError
+from chassis.kernel.clock import monotonic
 from services.orders.domain import TOWARDS_CONFIRMATION, Order, Step
 from services.orders.ports import StepRefused, StepUnfinished
 from services.orders.saga_storage import Outcome, StepRecord

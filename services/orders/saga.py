@@ -16,8 +16,8 @@ from uuid import NAMESPACE_URL, uuid5  # noqa: TID251  # keys are derived from n
 
 import structlog
 
-from services.chassis.database import Database
-from services.chassis.kernel import Clock, Money, ServiceError
+from chassis.database import Database
+from chassis.kernel import Clock, Money, ServiceError
 from services.orders import events, saga_storage
 from services.orders.claims import ClaimLost, Claims, Decision
 from services.orders.domain import (

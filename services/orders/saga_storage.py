@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from services.chassis.database import AnyRow
-from services.chassis.kernel import Money
+from chassis.database import AnyRow
+from chassis.kernel import Money
 from services.orders.domain import Order, Refund, Step
 from services.orders.lines import Copies
 from services.orders.tables import ORDER_REFUNDS, ORDERS, SAGA_STEPS

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from services.chassis.database import AnyRow, insert_if_absent
-from services.chassis.kernel import Money
+from chassis.database import AnyRow, insert_if_absent
+from chassis.kernel import Money
 from services.orders.domain import Order, Progress, Shipment, State, Step, Transition, Work
 from services.orders.lines import OrderLine, UnitDiscount
 from services.orders.tables import ORDER_TRANSITIONS, ORDERS

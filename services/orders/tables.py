@@ -24,8 +24,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from services.chassis.database import ByCodePoint, Instant
-from services.chassis.schema import chassis_tables
+from chassis.database import ByCodePoint, Instant
+from chassis.schema import chassis_tables
 from services.orders.domain import State
 
 metadata = MetaData()

@@ -7,10 +7,10 @@ from bookstore.payments.v1 import payment_pb2
 from bookstore.payments.v1 import payments_service_pb2 as contract
 from bookstore.payments.v1.payments_service_pb2_grpc import PaymentServiceServicer
 
-from services.chassis.call import caller
-from services.chassis.paging import page_request
-from services.chassis.requests import id_in
-from services.chassis.wire import money_from
+from chassis.call import caller
+from chassis.paging import page_request
+from chassis.requests import id_in
+from chassis.wire import money_from
 from services.payments.collecting import Collecting
 from services.payments.messages import charge_of, payment_message, trial_balance_message
 from services.payments.reading import Reading

@@ -7,8 +7,8 @@ from typing import Final
 
 from bookstore.payments.v1.payments_service_pb2_grpc import add_PaymentServiceServicer_to_server
 
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.worker import Worker
+from chassis.service import Runtime, Service, Servicer
+from chassis.worker import Worker
 from services.payments.api import PaymentsApi
 from services.payments.collecting import Collecting
 from services.payments.provider import GuardedProvider

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import structlog
 
-from services.chassis.database import Database
-from services.chassis.kernel import Money
+from chassis.database import Database
+from chassis.kernel import Money
 from services.payments.domain import Charge, Payment, Reaction, Step
 from services.payments.provider import PaymentProvider
 from services.payments.recording import Recording

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final
 
-from services.chassis.kernel import CurrencyMismatch, Money
+from chassis.kernel import CurrencyMismatch, Money
 from services.payments.refusals import PaymentMismatch, PaymentStateInvalid, PaymentVoided, RefundExceedsCapture
 
 

@@ -11,8 +11,8 @@ from bookstore.payments.v1.payments_events_pb2 import (
 )
 from google.protobuf.message import Message
 
-from services.chassis.kernel import Money
-from services.chassis.wire import money_message, timestamp
+from chassis.kernel import Money
+from chassis.wire import money_message, timestamp
 from services.payments.domain import Payment, State
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.payments.domain import Step
 
 

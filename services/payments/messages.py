@@ -8,9 +8,9 @@ from bookstore.payments.v1 import payment_pb2
 from bookstore.payments.v1.payments_service_pb2 import AuthorizePaymentRequest
 from google.type.money_pb2 import Money as MoneyMessage
 
-from services.chassis.kernel import etag
-from services.chassis.requests import id_in
-from services.chassis.wire import money_from, money_message, timestamp
+from chassis.kernel import etag
+from chassis.requests import id_in
+from chassis.wire import money_from, money_message, timestamp
 from services.payments.domain import Charge, Payment, State
 from services.payments.ledger import Balance, balanced
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol, TypeVar
 from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.payments.domain import Answer
 from services.payments.refusals import ProviderUnavailable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.chassis.database import Database
-from services.chassis.filtering import (
+from chassis.database import Database
+from chassis.filtering import (
     RANGE,
     enum_field,
     id_field,
@@ -14,8 +14,8 @@ from services.chassis.filtering import (
     parse_filter,
     parse_order_by,
 )
-from services.chassis.kernel import Caller
-from services.chassis.paging import Page, PageRequest, paginate
+from chassis.kernel import Caller
+from chassis.paging import Page, PageRequest, paginate
 from services.payments import storage
 from services.payments.domain import Payment, State, payment_name
 from services.payments.ledger import Balance

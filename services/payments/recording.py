@@ -12,9 +12,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.chassis.idempotency import RequestIdReused
-from services.chassis.kernel import Clock, Money
-from services.chassis.outbox import Outbox
+from chassis.idempotency import RequestIdReused
+from chassis.kernel import Clock, Money
+from chassis.outbox import Outbox
 from services.payments import events, storage
 from services.payments.domain import Answer, Charge, Payment, Reaction, State, Step, payment_name
 from services.payments.refusals import PaymentNotFound

@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from services.chassis.database import Database, insert_if_absent
-from services.chassis.kernel import Clock, Money
+from chassis.database import Database, insert_if_absent
+from chassis.kernel import Clock, Money
 from services.payments.domain import Answer, Status
 from services.payments.refusals import ProviderTimeout
 from services.payments.sandbox_books import PROVIDER_PAYMENTS, PROVIDER_REQUESTS

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, Table, Text
 
-from services.chassis.database import Instant
+from chassis.database import Instant
 
 _PROVIDER: Final = MetaData()
 

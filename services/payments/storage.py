@@ -29,9 +29,9 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
-from services.chassis.kernel import Money
-from services.chassis.schema import chassis_tables
+from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.kernel import Money
+from chassis.schema import chassis_tables
 from services.payments.domain import Payment, State, Step
 from services.payments.ledger import Balance, entry
 from services.payments.sandbox_books import provider_tables

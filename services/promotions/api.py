@@ -8,11 +8,11 @@ from bookstore.promotions.v1 import promotions_service_pb2 as contract
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceServicer
 from google.protobuf.empty_pb2 import Empty
 
-from services.chassis.call import caller
-from services.chassis.idempotency import Answers
-from services.chassis.kernel import Clock
-from services.chassis.paging import page_request
-from services.chassis.requests import id_in
+from chassis.call import caller
+from chassis.idempotency import Answers
+from chassis.kernel import Clock
+from chassis.paging import page_request
+from chassis.requests import id_in
 from services.promotions.domain import Promotion
 from services.promotions.keeping import Keeping
 from services.promotions.messages import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bookstore.promotions.v1.promotions_service_pb2_grpc import add_PromotionServiceServicer_to_server
 
-from services.chassis.service import Runtime, Service, Servicer
+from chassis.service import Runtime, Service, Servicer
 from services.promotions.api import PromotionsApi
 from services.promotions.clients import GrpcCatalog
 from services.promotions.keeping import Keeping

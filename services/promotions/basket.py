@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.chassis.kernel import Money, total
+from chassis.kernel import Money, total
 from services.promotions.domain import Promotion
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.promotions.basket import Item
 from services.promotions.domain import BuyXGetY, Percentage
 

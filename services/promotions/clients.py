@@ -10,7 +10,7 @@ from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.catalog.v1.catalog_service_pb2 import BatchGetBooksRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 
-from services.chassis.wire import money_from
+from chassis.wire import money_from
 from services.promotions.basket import Item, folded
 
 _DIGITAL: Final = frozenset({Book.FORMAT_EBOOK, Book.FORMAT_AUDIOBOOK})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.chassis.kernel import ErrorKind, Money, ServiceError, check_etag
+from chassis.kernel import ErrorKind, Money, ServiceError, check_etag
 
 
 class PromotionNotFound(ServiceError):

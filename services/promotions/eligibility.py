@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.chassis.kernel import Money, total
+from chassis.kernel import Money, total
 from services.promotions.basket import Item, Reason
 from services.promotions.domain import Promotion
 

@@ -12,7 +12,7 @@ from bookstore.promotions.v1.promotions_events_pb2 import (
     PromotionUpdated,
 )
 
-from services.chassis.wire import timestamp
+from chassis.wire import timestamp
 from services.promotions.domain import Promotion, Redemption, promotion_name
 
 

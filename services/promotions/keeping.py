@@ -12,11 +12,11 @@ from typing import Any
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.chassis.interceptors.access import RoleRequired
-from services.chassis.kernel import Caller, Clock, Ids
-from services.chassis.outbox import Outbox
-from services.chassis.paging import Page, PageRequest, paginate
+from chassis.database import Database
+from chassis.interceptors.access import RoleRequired
+from chassis.kernel import Caller, Clock, Ids
+from chassis.outbox import Outbox
+from chassis.paging import Page, PageRequest, paginate
 from services.promotions import events, storage
 from services.promotions.domain import (
     CouponTaken,

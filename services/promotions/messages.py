@@ -10,10 +10,10 @@ from bookstore.promotions.v1 import coupon_redemption_pb2, promotion_pb2, promot
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money as MoneyMessage
 
-from services.chassis.errors import FieldInvalid
-from services.chassis.kernel import CurrencyUnknown, Money, etag
-from services.chassis.requests import changed_fields
-from services.chassis.wire import moment, money_from, money_message, timestamp
+from chassis.errors import FieldInvalid
+from chassis.kernel import CurrencyUnknown, Money, etag
+from chassis.requests import changed_fields
+from chassis.wire import moment, money_from, money_message, timestamp
 from services.promotions.domain import (
     AmountInvalid,
     Benefit,

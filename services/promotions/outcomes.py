@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.promotions.basket import Item, Outcome, Reason
 from services.promotions.domain import BuyXGetY, Promotion
 from services.promotions.eligibility import copies_that_count, missing_amount, obstacle

@@ -31,7 +31,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from services.chassis.kernel import Money, total
+from chassis.kernel import Money, total
 from services.promotions.allocation import rounded_parts, share_out
 from services.promotions.basket import Item, PricedBasket, PricedLine, UnitDiscount
 from services.promotions.benefits import Copies, buy_x_get_y, percentage

@@ -6,8 +6,8 @@ from typing import Final
 
 from bookstore.promotions.v1 import quote_pb2
 
-from services.chassis.kernel import Money
-from services.chassis.wire import money_message
+from chassis.kernel import Money
+from chassis.wire import money_message
 from services.promotions.basket import Outcome, PricedLine, Reason
 from services.promotions.quoting import BasketQuote, CouponOutcome, CouponState
 

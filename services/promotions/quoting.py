@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.chassis.database import Database
-from services.chassis.kernel import Clock, Money
+from chassis.database import Database
+from chassis.kernel import Clock, Money
 from services.promotions import storage
 from services.promotions.basket import Item, PricedBasket
 from services.promotions.clients import Catalog

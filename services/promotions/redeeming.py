@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from services.chassis.kernel import Clock
-from services.chassis.outbox import Outbox
+from chassis.kernel import Clock
+from chassis.outbox import Outbox
 from services.promotions import events, storage
 from services.promotions.domain import CouponNotFound, CouponUnavailable, Redemption, Stage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.chassis.kernel.money import MINOR_DIGITS
+from chassis.kernel.money import MINOR_DIGITS
 
 
 class PromotionsSettings(BaseSettings):

@@ -27,10 +27,10 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
-from services.chassis.kernel import Money
-from services.chassis.paging import Order, OrderKey
-from services.chassis.schema import chassis_tables
+from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.kernel import Money
+from chassis.paging import Order, OrderKey
+from chassis.schema import chassis_tables
 from services.promotions.domain import Benefit, BuyXGetY, Condition, Percentage, Promotion, Redemption, Terms
 
 metadata = MetaData()

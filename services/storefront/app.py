@@ -8,8 +8,8 @@ from typing import Final
 from bookstore.ops.v1.ops_service_pb2_grpc import add_StatusServiceServicer_to_server
 from bookstore.storefront.v1.storefront_service_pb2_grpc import add_StorefrontServiceServicer_to_server
 
-from services.chassis.channel import known_services
-from services.chassis.service import Runtime, Service, Servicer
+from chassis.channel import known_services
+from chassis.service import Runtime, Service, Servicer
 from services.storefront.api import StatusApi, StorefrontApi
 from services.storefront.book_page import BookPages
 from services.storefront.clients import GrpcCatalog, GrpcHealth, GrpcInventory, GrpcPromotions

@@ -12,7 +12,7 @@ import structlog
 from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.storefront.v1.book_page_pb2 import BookPage
 
-from services.chassis.kernel import Clock, ServiceError
+from chassis.kernel import Clock, ServiceError
 from services.storefront.clients import Catalog, Inventory, Promotions
 from services.storefront.domain import availability, takes_part
 

@@ -18,9 +18,9 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from services.chassis.errors import RemoteError
-from services.chassis.kernel import ErrorKind
-from services.chassis.server import VERSION_METADATA_KEY
+from chassis.errors import RemoteError
+from chassis.kernel import ErrorKind
+from chassis.server import VERSION_METADATA_KEY
 from services.storefront.domain import BookNotFound
 
 _OPTIONAL_SECONDS: Final = 0.5  # an optional part may not take most of the page's two seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from services.chassis.kernel import ErrorKind, ServiceError
+from chassis.kernel import ErrorKind, ServiceError
 
 
 class BookNotFound(ServiceError):

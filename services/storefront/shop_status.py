@@ -11,8 +11,8 @@ from typing import Final
 
 from bookstore.ops.v1.status_pb2 import ServiceStatus, Status
 
-from services.chassis.kernel import Clock, ServiceError
-from services.chassis.wire import timestamp
+from chassis.kernel import Clock, ServiceError
+from chassis.wire import timestamp
 from services.storefront.clients import Health
 
 _FRESH: Final = timedelta(seconds=1)

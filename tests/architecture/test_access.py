@@ -13,10 +13,10 @@ from bookstore.policy.v1 import policy_pb2
 from google.protobuf.message_factory import GetMessageClass
 
 import services
-from services.chassis.channel import known_services
-from services.chassis.contract import Method, methods_of
-from services.chassis.server import handlers_of
-from services.chassis.testing import Served, refused, running
+from chassis.channel import known_services
+from chassis.contract import Method, methods_of
+from chassis.server import handlers_of
+from chassis.testing import Served, refused, running
 
 ROOT = Path(services.__file__).parents[1]
 SIGNED_IN = {policy_pb2.ACCESS_USER, policy_pb2.ACCESS_OWNER, policy_pb2.ACCESS_ROLE}

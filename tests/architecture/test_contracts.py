@@ -15,9 +15,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 
 import services
-from services.chassis.contract import methods_of, process_of
-from services.chassis.kernel import ErrorKind, ServiceError
-from services.chassis.testing import running
+from chassis.contract import methods_of, process_of
+from chassis.kernel import ErrorKind, ServiceError
+from chassis.testing import running
 
 ROOT = Path(services.__file__).parents[1]
 CONTEXTS = sorted(path.name for path in (ROOT / "protos" / "bookstore").iterdir() if path.name != "policy")
@@ -100,10 +100,9 @@ def _subclasses(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
         yield from _subclasses(subclass)
 
 
-def _raised_by(process: str) -> set[str]:
-    _import_all(f"services.{process}")
-    package = f"services.{process}."
-    return {error.reason for error in _subclasses(ServiceError) if error.__module__.startswith(package)}
+def _raised_by(package: str) -> set[str]:
+    _import_all(package)
+    return {error.reason for error in _subclasses(ServiceError) if error.__module__.startswith(f"{package}.")}
 
 
 def _listed_by(context: str) -> set[str]:
@@ -117,7 +116,7 @@ def _listed_by(context: str) -> set[str]:
 
 @pytest.mark.parametrize("process", sorted({process_of(service) for service in SERVICES.values()}))
 def test_every_error_of_a_service_has_a_reason_of_its_contract_and_every_reason_there_is_in_use(process: str) -> None:
-    raised, listed = _raised_by(process), _listed_by(process)
+    raised, listed = _raised_by(f"services.{process}"), _listed_by(process)
     assert raised <= listed
     assert listed - raised - PLATFORM_REASONS == SAID_IN_ANSWERS.get(process, set())
 
@@ -138,6 +137,6 @@ def test_every_answer_of_the_edge_has_a_reason_that_the_contract_lists() -> None
 
 
 def test_every_kind_of_error_has_a_code() -> None:
-    from services.chassis.errors import CODES
+    from chassis.errors import CODES
 
     assert set(CODES) == set(ErrorKind)

@@ -9,14 +9,14 @@ import pytest
 from pydantic_settings import BaseSettings
 
 import services
+from tools.console.variables import setting_modules
 
 ROOT = Path(services.__file__).parents[1]
-SETTINGS = sorted(path.parent.name for path in (ROOT / "services").glob("*/settings.py"))
 
 
-@pytest.mark.parametrize("package", SETTINGS)
-def test_every_setting_stands_in_the_readme(package: str) -> None:
-    module = importlib.import_module(f"services.{package}.settings")
+@pytest.mark.parametrize("name", setting_modules())
+def test_every_setting_stands_in_the_readme(name: str) -> None:
+    module = importlib.import_module(name)
     readme = (ROOT / "README.md").read_text()
     kinds = [
         kind
@@ -25,6 +25,6 @@ def test_every_setting_stands_in_the_readme(package: str) -> None:
     ]
     assert kinds
     for kind in kinds:
-        for name in kind.model_fields:
-            variable = f"{kind.model_config['env_prefix']}{name}".upper()
+        for field in kind.model_fields:
+            variable = f"{kind.model_config['env_prefix']}{field}".upper()
             assert f"`{variable}`" in readme, f"{variable} is missing in the settings table of README.md"

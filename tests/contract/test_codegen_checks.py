@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from services.codegen import buf
-from services.codegen.checks import problems
-from services.codegen.contract import Contract, ContractError
-from services.codegen.descriptor_set import descriptor_set
-from services.codegen.outputs import differences, write
+from tools.codegen import buf
+from tools.codegen.checks import problems
+from tools.codegen.contract import Contract, ContractError
+from tools.codegen.descriptor_set import descriptor_set
+from tools.codegen.outputs import differences, write
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = "protos/bookstore/sample/v1/sample_service.proto"

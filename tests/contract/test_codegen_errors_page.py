@@ -8,10 +8,10 @@ import pytest
 import yaml
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from services.chassis.kernel import ErrorKind
-from services.codegen.contract import Contract, ContractError
-from services.codegen.errors_page import errors_page
-from services.codegen.openapi.examples import ERROR
+from chassis.kernel import ErrorKind
+from tools.codegen.contract import Contract, ContractError
+from tools.codegen.errors_page import errors_page
+from tools.codegen.openapi.examples import ERROR
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/errors.md").read_text(encoding="utf-8")

@@ -15,9 +15,9 @@ from google.type.money_pb2 import Money
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from services.chassis.errors import FieldInvalid, status_of
-from services.codegen import outputs
-from services.codegen.openapi.examples import BODIES, ERROR
+from chassis.errors import FieldInvalid, status_of
+from tools.codegen import outputs
+from tools.codegen.openapi.examples import BODIES, ERROR
 
 REPOSITORY = Path(__file__).parents[2]
 CONTRACT, _ = outputs.load(REPOSITORY)

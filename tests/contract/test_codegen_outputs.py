@@ -12,10 +12,10 @@ import yaml
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from services.codegen import buf, outputs
-from services.codegen.contract import Access, Contract, Idempotency, Method
-from services.codegen.envoy import jwt_requirement
-from services.codegen.third_party import VALIDATE, validate_descriptor
+from tools.codegen import buf, outputs
+from tools.codegen.contract import Access, Contract, Idempotency, Method
+from tools.codegen.envoy import jwt_requirement
+from tools.codegen.third_party import VALIDATE, validate_descriptor
 
 REPOSITORY = Path(__file__).parents[2]
 GENERATED = REPOSITORY / outputs.GENERATED

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services.codegen.http_template import Variable, parse_template
+from tools.codegen.http_template import Variable, parse_template
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from services.chassis.kernel.clock import monotonic
+from chassis.kernel.clock import monotonic
 from tests.limits import HANG_SECONDS
 
 Json = dict[str, Any]

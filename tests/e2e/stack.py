@@ -11,10 +11,10 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from services.chassis.kernel.clock import monotonic
-from services.console.ports import free_ports
-from services.console.state import Phase, ProcessState, StackState
+from chassis.kernel.clock import monotonic
 from tests.limits import HANG_SECONDS
+from tools.console.ports import free_ports
+from tools.console.state import Phase, ProcessState, StackState
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ class Bookstore:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `bookstore` with arguments beside the running stack."""
         return subprocess.run(
-            [sys.executable, "-m", "services.console", *arguments],
+            [sys.executable, "-m", "tools.console", *arguments],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,
@@ -70,7 +70,7 @@ class Bookstore:
         """Starts everything and waits for the line that says it is ready."""
         self._lines = queue.Queue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "services.console", "up"],
+            [sys.executable, "-m", "tools.console", "up"],
             env=self.environment,
             cwd=ROOT,
             stdout=subprocess.PIPE,

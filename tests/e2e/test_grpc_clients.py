@@ -25,7 +25,7 @@ from bookstore.orders.v1.order_pb2 import Order
 from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 from google.type.postal_address_pb2 import PostalAddress
 
-from services.chassis.testing import refused
+from chassis.testing import refused
 from tests.e2e.conftest import MakeBook
 from tests.e2e.shop import PASSWORD
 from tests.e2e.stack import ROOT, Bookstore

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.chassis.channel import known_services
+from chassis.channel import known_services
 from tests.e2e.shop import Client, Json, fill_cart, minor, newcomer, order_for, settled
 from tests.e2e.stack import Bookstore
 from tests.integration.real_parts import PostgresUnavailable, postgres

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from services.console.state import Phase
 from tests.e2e.shop import fill_cart, newcomer, order_for, settled
 from tests.e2e.stack import Bookstore
+from tools.console.state import Phase
 
 
 def running(pid: int) -> bool:

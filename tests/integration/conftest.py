@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import structlog
 
-from services.chassis.testing import FakeClock
+from chassis.testing import FakeClock
 from tests.integration.real_parts import NatsServer, PostgresUnavailable, postgres
 
 _numbers = itertools.count(1)

@@ -28,14 +28,14 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 from joserfc import jwk, jwt
 
-from services.chassis.credentials import Credentials
-from services.console import binaries
-from services.console.edge import Edge, render
-from services.console.folders import GENERATED
-from services.console.ports import free_ports
-from services.console.probes import EdgeProbe
-from services.console.tls import EDGE, CertificateFolder
+from chassis.credentials import Credentials
 from tests.limits import HANG_SECONDS
+from tools.console import binaries
+from tools.console.edge import Edge, render
+from tools.console.folders import GENERATED
+from tools.console.ports import free_ports
+from tools.console.probes import EdgeProbe
+from tools.console.tls import EDGE, CertificateFolder
 
 ISSUER = "https://bookstore.example"
 UNREACHABLE = "127.0.0.1:1"

@@ -12,9 +12,9 @@ from bookstore.catalog.v1.catalog_service_pb2_grpc import (
     add_CatalogServiceServicer_to_server,
 )
 
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.kernel import ErrorKind, ServiceError
-from services.chassis.service import Runtime, Service, Servicer
+from chassis.errors import DependencyUnavailable
+from chassis.kernel import ErrorKind, ServiceError
+from chassis.service import Runtime, Service, Servicer
 from tests.money import euros
 
 

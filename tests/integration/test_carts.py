@@ -26,11 +26,11 @@ from bookstore.promotions.v1.promotion_pb2 import BuyXGetY, Percentage, Promotio
 from bookstore.promotions.v1.promotions_service_pb2 import CreatePromotionRequest
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
 
+from chassis.migrations import drift
+from chassis.testing import FakeClock, Served, refused, running
+from chassis.wire import timestamp
 from services.carts.app import build
 from services.carts.storage import CARTS, metadata
-from services.chassis.migrations import drift
-from services.chassis.testing import FakeClock, Served, refused, running
-from services.chassis.wire import timestamp
 from services.promotions.app import build as build_promotions
 from tests.integration.fake_catalog import FakeCatalog, book
 from tests.money import cents

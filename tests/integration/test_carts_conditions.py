@@ -30,14 +30,14 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import (
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote, QuoteLine
 from google.type.money_pb2 import Money
 
+from chassis.errors import DependencyUnavailable
+from chassis.inbox import Consumer
+from chassis.kernel import SystemIds
+from chassis.outbox import Outbox, Relay
+from chassis.service import Runtime, Service, Servicer
+from chassis.testing import FakeClock, Served, refused, running
+from chassis.testing_broker import FakeBroker
 from services.carts.app import build
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.inbox import Consumer
-from services.chassis.kernel import SystemIds
-from services.chassis.outbox import Outbox, Relay
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.testing import FakeClock, Served, refused, running
-from services.chassis.testing_broker import FakeBroker
 from tests.integration.fake_catalog import FakeCatalog, book
 
 Code = grpc.StatusCode

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis.broker import Broker, BrokerUnavailable, Delivery, NatsBroker, Outgoing, Pull
-from services.chassis.testing_broker import FakeBroker
+from chassis.broker import Broker, BrokerUnavailable, Delivery, NatsBroker, Outgoing, Pull
+from chassis.testing_broker import FakeBroker
 from tests.integration.real_parts import NatsServer, wait_until
 from tests.limits import HANG_SECONDS
 

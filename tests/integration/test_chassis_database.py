@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 
-from services.chassis.database import (
+from chassis.database import (
     Database,
     Instant,
     NestedTransaction,
@@ -23,7 +23,7 @@ from services.chassis.database import (
     announce,
     insert_if_absent,
 )
-from services.chassis.errors import DeadlinePassed
+from chassis.errors import DeadlinePassed
 from tests.limits import HANG_SECONDS
 
 metadata = MetaData()

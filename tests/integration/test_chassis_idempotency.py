@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import Column, Connection, MetaData, Table, Text, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from services.chassis.database import Database
-from services.chassis.idempotency import AnswerExists, Answers, RequestIdReused, RequestKey, current_request
-from services.chassis.schema import ANSWERS, chassis_tables
-from services.chassis.testing import FakeClock
+from chassis.database import Database
+from chassis.idempotency import AnswerExists, Answers, RequestIdReused, RequestKey, current_request
+from chassis.schema import ANSWERS, chassis_tables
+from chassis.testing import FakeClock
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import Account
 

@@ -11,14 +11,14 @@ import pytest
 from opentelemetry import trace
 from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, Text, func, insert, select
 
-from services.chassis.broker import BrokerUnavailable, NatsBroker, Outgoing
-from services.chassis.database import Database, StorageUnavailable
-from services.chassis.inbox import Consumer, EventContext, Subscription, Unreadable, event_context, redrive
-from services.chassis.kernel import SystemIds
-from services.chassis.outbox import Outbox, Relay
-from services.chassis.schema import DEAD_LETTERS, INBOX, chassis_tables
-from services.chassis.testing import FakeClock
-from services.chassis.testing_broker import FakeBroker
+from chassis.broker import BrokerUnavailable, NatsBroker, Outgoing
+from chassis.database import Database, StorageUnavailable
+from chassis.inbox import Consumer, EventContext, Subscription, Unreadable, event_context, redrive
+from chassis.kernel import SystemIds
+from chassis.outbox import Outbox, Relay
+from chassis.schema import DEAD_LETTERS, INBOX, chassis_tables
+from chassis.testing import FakeClock
+from chassis.testing_broker import FakeBroker
 from tests.integration.real_parts import NatsServer
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import ThingForgotten, ThingHappened, thing_happened

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, Text, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from services.chassis.database import Database
-from services.chassis.migrations import (
+from chassis.database import Database
+from chassis.migrations import (
     MigrationsMissing,
     SchemaOutdated,
     check,
@@ -21,12 +21,12 @@ from services.chassis.migrations import (
     expected_revision,
     migrate,
 )
-from services.chassis.schema import chassis_tables
+from chassis.schema import chassis_tables
 
 FIRST = """
     import sqlalchemy as sa
     from alembic import op
-    from services.chassis.schema import create_v1
+    from chassis.schema import create_v1
 
     revision = "0001"
     down_revision = None
@@ -163,7 +163,7 @@ def test_a_failed_migration_leaves_nothing_behind(project: Project, database_url
 
 def test_several_processes_may_migrate_at_once(project: Project, database_url: str) -> None:
     project.write("0002_names.py", SECOND)
-    command = "import sys, pathlib; from services.chassis.migrations import migrate; "
+    command = "import sys, pathlib; from chassis.migrations import migrate; "
     command += "migrate('sample', sys.argv[1], root=pathlib.Path(sys.argv[2]))"
 
     def run(_: int) -> int:
@@ -193,5 +193,5 @@ def test_drift_names_what_differs(project: Project, database_url: str) -> None:
 
 
 def test_the_serving_process_does_not_load_alembic() -> None:
-    command = "import sys, services.chassis.migrations, services.chassis.service; sys.exit('alembic' in sys.modules)"
+    command = "import sys, chassis.migrations, chassis.service; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], env=environment()).returncode == 0

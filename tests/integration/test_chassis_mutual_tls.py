@@ -11,17 +11,17 @@ import grpc
 import pytest
 from bookstore.inventory.v1 import inventory_service_pb2, inventory_service_pb2_grpc, reservation_pb2
 
-from services.chassis.call import caller
-from services.chassis.channel import open_channel
-from services.chassis.credentials import Credentials, CredentialsMissing
-from services.chassis.interceptors import Inside
-from services.chassis.kernel import SystemIds
-from services.chassis.server import Server
-from services.chassis.service import Service, Servicer
-from services.chassis.settings import ChassisSettings, TraceExport
-from services.chassis.testing import refused
-from services.console.tls import CertificateFolder
+from chassis.call import caller
+from chassis.channel import open_channel
+from chassis.credentials import Credentials, CredentialsMissing
+from chassis.interceptors import Inside
+from chassis.kernel import SystemIds
+from chassis.server import Server
+from chassis.service import Service, Servicer
+from chassis.settings import ChassisSettings, TraceExport
+from chassis.testing import refused
 from tests.limits import HANG_SECONDS
+from tools.console.tls import CertificateFolder
 
 
 class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):

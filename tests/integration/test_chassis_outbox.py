@@ -13,13 +13,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy import Connection, MetaData, func, select, update
 
-from services.chassis.broker import Broker, BrokerUnavailable, NatsBroker, Outgoing
-from services.chassis.database import Database
-from services.chassis.kernel import SystemIds
-from services.chassis.outbox import Outbox, Relay
-from services.chassis.schema import LEASES, OUTBOX, chassis_tables
-from services.chassis.testing import FakeClock
-from services.chassis.testing_broker import FakeBroker
+from chassis.broker import Broker, BrokerUnavailable, NatsBroker, Outgoing
+from chassis.database import Database
+from chassis.kernel import SystemIds
+from chassis.outbox import Outbox, Relay
+from chassis.schema import LEASES, OUTBOX, chassis_tables
+from chassis.testing import FakeClock
+from chassis.testing_broker import FakeBroker
 from tests.integration.real_parts import NatsServer, wait_until
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import thing_happened

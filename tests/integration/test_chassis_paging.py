@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Date, Integer, MetaData, Table, Text, delete, insert, select
 
-from services.chassis.database import Database, Instant
-from services.chassis.errors import FieldInvalid
-from services.chassis.paging import Order, OrderKey, Page, PageRequest, PageTokenInvalid, page_request, paginate
+from chassis.database import Database, Instant
+from chassis.errors import FieldInvalid
+from chassis.paging import Order, OrderKey, Page, PageRequest, PageTokenInvalid, page_request, paginate
 from tests.sample_protos import ListThingsRequest
 
 metadata = MetaData()

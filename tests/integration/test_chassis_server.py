@@ -15,12 +15,12 @@ from bookstore.inventory.v1 import inventory_service_pb2, inventory_service_pb2_
 from bookstore.orders.v1 import orders_requests_pb2, orders_service_pb2_grpc
 from opentelemetry import trace
 
-from services.chassis.call import caller, remaining
-from services.chassis.channel import open_channel
-from services.chassis.interceptors import ORDER
-from services.chassis.kernel import ErrorKind, ServiceError
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.testing import Served, refused, running
+from chassis.call import caller, remaining
+from chassis.channel import open_channel
+from chassis.interceptors import ORDER
+from chassis.kernel import ErrorKind, ServiceError
+from chassis.service import Runtime, Service, Servicer
+from chassis.testing import Served, refused, running
 from tests.limits import HANG_SECONDS
 
 GetBook = catalog_service_pb2.GetBookRequest

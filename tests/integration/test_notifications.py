@@ -26,17 +26,17 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import select
 
-from services.chassis.call import caller
-from services.chassis.database import Database
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.inbox import Consumer
-from services.chassis.kernel import ErrorKind, ServiceError, SystemIds
-from services.chassis.kernel import Money as BookPrice
-from services.chassis.migrations import drift
-from services.chassis.outbox import Outbox, Relay
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.testing import FakeClock, Served, refused, running
-from services.chassis.testing_broker import FakeBroker
+from chassis.call import caller
+from chassis.database import Database
+from chassis.errors import DependencyUnavailable
+from chassis.inbox import Consumer
+from chassis.kernel import ErrorKind, ServiceError, SystemIds
+from chassis.kernel import Money as BookPrice
+from chassis.migrations import drift
+from chassis.outbox import Outbox, Relay
+from chassis.service import Runtime, Service, Servicer
+from chassis.testing import FakeClock, Served, refused, running
+from chassis.testing_broker import FakeBroker
 from services.notifications.app import build
 from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering

@@ -25,9 +25,9 @@ from bookstore.payments.v1.payments_service_pb2_grpc import PaymentServiceStub
 from google.type.money_pb2 import Money
 from sqlalchemy import func, select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import FakeClock, Served, refused, running
-from services.chassis.worker import Worker
+from chassis.schema import OUTBOX
+from chassis.testing import FakeClock, Served, refused, running
+from chassis.worker import Worker
 from services.payments.app import build
 from services.payments.sandbox_books import PROVIDER_PAYMENTS, PROVIDER_REQUESTS
 from tests.money import cents, euros

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from services.chassis.database import Database
-from services.chassis.kernel import Money, ServiceError, SystemIds
-from services.chassis.migrations import drift
-from services.chassis.outbox import Outbox
-from services.chassis.testing import FakeClock, migrated_database
+from chassis.database import Database
+from chassis.kernel import Money, ServiceError, SystemIds
+from chassis.migrations import drift
+from chassis.outbox import Outbox
+from chassis.testing import FakeClock, migrated_database
 from services.payments import storage
 from services.payments.collecting import Collecting
 from services.payments.domain import Answer, Charge, Payment, State, Status

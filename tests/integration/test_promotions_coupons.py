@@ -25,9 +25,9 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome
 from sqlalchemy import select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import FakeClock, Served, refused, running
-from services.chassis.wire import timestamp
+from chassis.schema import OUTBOX
+from chassis.testing import FakeClock, Served, refused, running
+from chassis.wire import timestamp
 from services.promotions.app import build
 
 Code = grpc.StatusCode

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.kernel import EtagMismatch, Money, etag
 from services.catalog.domain import (
     Book,
     BookIsDeleted,
@@ -19,7 +20,6 @@ from services.catalog.domain import (
 )
 from services.catalog.isbn import IsbnInvalid, isbn13
 from services.catalog.storage import folded
-from services.chassis.kernel import EtagMismatch, Money, etag
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -24,8 +24,8 @@ from sqlalchemy import (
     select,
 )
 
-from services.chassis.database import Instant
-from services.chassis.filtering import (
+from chassis.database import Instant
+from chassis.filtering import (
     RANGE,
     FilterField,
     FilterInvalid,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.chassis.idempotency import fingerprint
+from chassis.idempotency import fingerprint
 from tests.sample_protos import Account, CreateAccountsRequest, ListThingsRequest
 
 

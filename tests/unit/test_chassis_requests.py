@@ -6,8 +6,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.postal_address_pb2 import PostalAddress
 
-from services.chassis.errors import FieldInvalid
-from services.chassis.requests import changed_fields, id_in
+from chassis.errors import FieldInvalid
+from chassis.requests import changed_fields, id_in
 
 ADDRESS = PostalAddress(region_code="DE", locality="Ulm")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chassis.settings import ChassisSettings, Misconfigured, TraceExport, read_settings
 from services.carts.settings import CartsSettings
-from services.chassis.settings import ChassisSettings, Misconfigured, TraceExport, read_settings
 
 
 @pytest.mark.parametrize(

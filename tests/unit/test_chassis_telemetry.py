@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind
 
-from services.chassis.telemetry import Entrances, FileSpanExporter
+from chassis.telemetry import Entrances, FileSpanExporter
 
 
 def test_spans_are_lines_of_json_and_old_ones_are_let_go(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis.worker import Worker
+from chassis.worker import Worker
 from tests.limits import HANG_SECONDS
 
 NEVER = timedelta(hours=1)

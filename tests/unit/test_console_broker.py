@@ -12,12 +12,12 @@ import nats
 import nats.errors
 import pytest
 
-from services.console import binaries
-from services.console.broker import Broker
-from services.console.ports import free_ports
-from services.console.probes import BannerProbe
-from services.console.process import ManagedProcess, Program
 from tests.limits import HANG_SECONDS
+from tools.console import binaries
+from tools.console.broker import Broker
+from tools.console.ports import free_ports
+from tools.console.probes import BannerProbe
+from tools.console.process import ManagedProcess, Program
 
 
 @asynccontextmanager

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from services.console.edge import Edge, EdgeIncomplete, render
-from services.console.folders import GENERATED
-from services.console.tls import CertificateFolder
+from tools.console.edge import Edge, EdgeIncomplete, render
+from tools.console.folders import GENERATED
+from tools.console.tls import CertificateFolder
 
 
 def _edge(folder: Path, **values: Any) -> Edge:

@@ -14,23 +14,23 @@ from pathlib import Path
 import pytest
 
 from services import __version__
-from services.console.broker import Broker
-from services.console.folders import GENERATED
-from services.console.lock import AlreadyRunning, FolderLock, holder
-from services.console.ports import free_ports, is_free
-from services.console.preflight import NotReady, examine, require
-from services.console.roster import SOURCE, service_names
-from services.console.settings import ConsoleSettings
-from services.console.state import Phase, ProcessState, StackState
-from services.console.topology import Endpoint, endpoints, service_environment, shared_environment
-from services.console.variables import unknown
+from tools.console.broker import Broker
+from tools.console.folders import GENERATED
+from tools.console.lock import AlreadyRunning, FolderLock, holder
+from tools.console.ports import free_ports, is_free
+from tools.console.preflight import NotReady, examine, require
+from tools.console.roster import SOURCE, service_names
+from tools.console.settings import ConsoleSettings
+from tools.console.state import Phase, ProcessState, StackState
+from tools.console.topology import Endpoint, endpoints, service_environment, shared_environment
+from tools.console.variables import unknown
 
 
 def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs `bookstore` with this environment and nothing else of ours."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BOOKSTORE_")}
     done = subprocess.run(
-        [sys.executable, "-m", "services.console", *arguments],
+        [sys.executable, "-m", "tools.console", *arguments],
         env=clean | environment | {"PYTHONPATH": f"{SOURCE}{os.pathsep}{GENERATED}"},
         capture_output=True,
         text=True,

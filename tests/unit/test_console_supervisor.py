@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from services.console.process import Crash, Program, explanation, log_size, pause_before_restart, run_to_end, tail
-from services.console.progress import Progress
-from services.console.roster import SOURCE
-from services.console.state import Phase, StackState
-from services.console.supervisor import Stack, Supervisor, Task
 from tests.limits import HANG_SECONDS
+from tools.console.process import Crash, Program, explanation, log_size, pause_before_restart, run_to_end, tail
+from tools.console.progress import Progress
+from tools.console.roster import SOURCE
+from tools.console.state import Phase, StackState
+from tools.console.supervisor import Stack, Supervisor, Task
 
 # A child that says in a shared file what happens to it, and answers to "ready" by making a file.
 _CHILD = """
@@ -307,7 +307,7 @@ def test_stopping_during_the_start_leaves_nothing(theatre: Theatre) -> None:
 def test_no_child_outlives_a_killed_supervisor(tmp_path: Path) -> None:
     parent = f"""
 import asyncio, pathlib, sys
-from services.console.process import spawn
+from tools.console.process import spawn
 async def main():
     child = await spawn([sys.executable, "-c", "import signal; signal.pause()"], environment={{}},
                         log=pathlib.Path({str(tmp_path / "log")!r}))

@@ -11,8 +11,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from services.chassis.credentials import Credentials
-from services.console.tls import CertificateFolder, replace_file
+from chassis.credentials import Credentials
+from tools.console.tls import CertificateFolder, replace_file
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.kernel import Caller, EtagMismatch, Role
+from chassis.kernel import Caller, EtagMismatch, Role
 from services.identity.domain import (
     FAILURE_WINDOW,
     FAILURES_ALLOWED,

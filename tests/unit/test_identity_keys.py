@@ -12,9 +12,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.chassis.errors import Overloaded
-from services.chassis.kernel import Role, SystemIds
-from services.chassis.testing import FakeClock
+from chassis.errors import Overloaded
+from chassis.kernel import Role, SystemIds
+from chassis.testing import FakeClock
 from services.identity.domain import User
 from services.identity.keys import KeyRing, KeyUnreadable
 from services.identity.passwords import Passwords

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.kernel import (
+from chassis.kernel import (
     Caller,
     CurrencyMismatch,
     CurrencyUnknown,
@@ -18,7 +18,7 @@ from services.chassis.kernel import (
     resource_id,
     total,
 )
-from services.chassis.wire import money_from, money_message
+from chassis.wire import money_from, money_message
 
 amounts = st.integers(min_value=-(10**12), max_value=10**12)
 weights = st.lists(st.integers(min_value=0, max_value=10**6), min_size=1, max_size=20)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.notifications.domain import (
     HOPELESS,
     BoughtCopies,

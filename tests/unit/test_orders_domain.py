@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.kernel import Money
+from chassis.kernel import Money
 from services.orders.domain import (
     TRANSITIONS,
     WATCHED_TO_THE_END,

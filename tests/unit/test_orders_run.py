@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis.call import Call, caller, remaining, serving
-from services.chassis.errors import DeadlinePassed
-from services.chassis.kernel import Caller
-from services.chassis.kernel.clock import monotonic
-from services.chassis.testing import FakeClock
+from chassis.call import Call, caller, remaining, serving
+from chassis.errors import DeadlinePassed
+from chassis.kernel import Caller
+from chassis.kernel.clock import monotonic
+from chassis.testing import FakeClock
 from services.orders.domain import Step
 from services.orders.ports import StepRefused
 from services.orders.run import Run, StepFailed

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.kernel import Money
-from services.chassis.testing import refused
+from chassis.kernel import Money
+from chassis.testing import refused
 from services.payments.domain import (
     LEARNED,
     REACTIONS,

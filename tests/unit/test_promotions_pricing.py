@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.kernel import Money, total
+from chassis.kernel import Money, total
 from services.promotions.basket import Item, PricedBasket, Reason
 from services.promotions.domain import Benefit, BuyXGetY, Condition, Percentage, Promotion, Terms
 from services.promotions.pricing import price_basket

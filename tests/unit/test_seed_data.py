@@ -12,11 +12,11 @@ import protovalidate
 from bookstore.catalog.v1.catalog_service_pb2 import CreateBookRequest
 from bookstore.promotions.v1.promotions_service_pb2 import CreatePromotionRequest
 
-from services.chassis.kernel import Money
-from services.chassis.wire import money_from
-from services.console.seed.books import CATEGORIES, SeedBook, load_books
-from services.console.seed.customers import CUSTOMERS, PasswordFile
-from services.console.seed.promotions import COUPON, PROMOTIONS
+from chassis.kernel import Money
+from chassis.wire import money_from
+from tools.console.seed.books import CATEGORIES, SeedBook, load_books
+from tools.console.seed.customers import CUSTOMERS, PasswordFile
+from tools.console.seed.promotions import COUPON, PROMOTIONS
 
 BOOKS = load_books()
 

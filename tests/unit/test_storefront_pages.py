@@ -14,8 +14,8 @@ from bookstore.promotions.v1.promotion_pb2 import Promotion, PromotionCondition
 from bookstore.storefront.v1.book_page_pb2 import BookPage
 from google.type.date_pb2 import Date
 
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.testing import FakeClock
+from chassis.errors import DependencyUnavailable
+from chassis.testing import FakeClock
 from services.storefront.book_page import BookPages
 from services.storefront.domain import BookNotFound
 from services.storefront.shop_status import ShopStatus

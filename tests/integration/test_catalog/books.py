@@ -14,8 +14,8 @@ from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from google.type.money_pb2 import Money
 from sqlalchemy import event, select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import Served
+from chassis.schema import OUTBOX
+from chassis.testing import Served
 
 PRIDE, EMMA = "9780141439518", "9780141439587"
 AUSTEN = Contributor(display_name="Jane Austen", role=Contributor.ROLE_AUTHOR)

@@ -16,11 +16,11 @@ from bookstore.identity.v1.identity_service_pb2_grpc import (
 )
 from bookstore.identity.v1.user_pb2 import User
 
+from chassis.call import caller
+from chassis.kernel import ErrorKind, ServiceError
+from chassis.service import Runtime, Service, Servicer
+from chassis.testing import FakeClock, Served, running
 from services.catalog.app import build
-from services.chassis.call import caller
-from services.chassis.kernel import ErrorKind, ServiceError
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.testing import FakeClock, Served, running
 
 
 class UserNotFound(ServiceError):

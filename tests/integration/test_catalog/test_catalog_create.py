@@ -19,9 +19,9 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from sqlalchemy import select
 
+from chassis.schema import OUTBOX
+from chassis.testing import Served, refused, running
 from services.catalog.app import build
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import Served, refused, running
 from tests.integration.test_catalog.books import EMMA, PRIDE, Code, a_book, create, events, outcome
 
 

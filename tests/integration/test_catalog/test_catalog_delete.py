@@ -14,7 +14,7 @@ from bookstore.catalog.v1.catalog_service_pb2 import (
 )
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 
-from services.chassis.testing import FakeClock, Served, refused
+from chassis.testing import FakeClock, Served, refused
 from tests.integration.test_catalog.books import Code, create, events
 
 

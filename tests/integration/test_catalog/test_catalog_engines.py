@@ -10,6 +10,12 @@ from functools import partial
 
 import pytest
 
+from chassis.database import Database
+from chassis.kernel import ANONYMOUS, Money, SystemIds
+from chassis.migrations import drift
+from chassis.outbox import Outbox
+from chassis.paging import PageRequest
+from chassis.testing import FakeClock
 from services.catalog import storage
 from services.catalog.domain import (
     BookExists,
@@ -23,12 +29,6 @@ from services.catalog.domain import (
 )
 from services.catalog.editing import Editing
 from services.catalog.reading import Reading, Wanted
-from services.chassis.database import Database
-from services.chassis.kernel import ANONYMOUS, Money, SystemIds
-from services.chassis.migrations import drift
-from services.chassis.outbox import Outbox
-from services.chassis.paging import PageRequest
-from services.chassis.testing import FakeClock
 
 EMMA = Edition(
     title="Emma",

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from chassis.testing import Served, refused, running
 from services.catalog.app import build
 from services.catalog.editing import Editing
 from services.catalog.messages import edition_of
-from services.chassis.testing import Served, refused, running
 
 Code = grpc.StatusCode
 

@@ -17,7 +17,7 @@ from bookstore.catalog.v1.catalog_service_pb2 import (
 )
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 
-from services.chassis.testing import Served, refused
+from chassis.testing import Served, refused
 from tests.integration.test_catalog.books import EMMA, PRIDE, Code, a_book, create, statements
 
 

@@ -19,7 +19,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 
-from services.chassis.testing import FakeClock, Served, refused
+from chassis.testing import FakeClock, Served, refused
 from tests.integration.test_catalog.books import EMMA, PRIDE, Code, a_book, create, events, outcome
 
 

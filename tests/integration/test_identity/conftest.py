@@ -12,7 +12,7 @@ from bookstore.identity.v1.session_service_pb2_grpc import SessionServiceStub
 from bookstore.identity.v1.user_pb2 import User
 from sqlalchemy import insert
 
-from services.chassis.testing import FakeClock, Served, running
+from chassis.testing import FakeClock, Served, running
 from services.identity.app import build
 from services.identity.storage import USERS
 from tests.integration.test_identity.stand import a_user

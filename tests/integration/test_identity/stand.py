@@ -10,8 +10,8 @@ from bookstore.identity.v1.user_pb2 import User
 from bookstore.policy.v1 import policy_pb2
 from sqlalchemy import select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import Served
+from chassis.schema import OUTBOX
+from chassis.testing import Served
 
 PASSWORD = "correct horse battery"
 EMAIL = "ann@example.com"

@@ -21,8 +21,8 @@ from bookstore.identity.v1.user_pb2 import User
 from google.protobuf.field_mask_pb2 import FieldMask
 from sqlalchemy import select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import FakeClock, Served, refused
+from chassis.schema import OUTBOX
+from chassis.testing import FakeClock, Served, refused
 from tests.integration.test_identity.stand import PASSWORD, a_user, events, outcome, roles
 
 Code = grpc.StatusCode

@@ -21,7 +21,7 @@ from bookstore.identity.v1.session_service_pb2_grpc import SessionServiceStub
 from bookstore.identity.v1.user_pb2 import User
 from sqlalchemy import insert, select, update
 
-from services.chassis.testing import FakeClock, Served, refused
+from chassis.testing import FakeClock, Served, refused
 from services.identity.storage import USERS
 from tests.integration.test_identity.stand import PASSWORD, events, roles
 

@@ -11,13 +11,13 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.chassis.database import Database
-from services.chassis.kernel import Caller, Role, ServiceError, SystemIds
-from services.chassis.migrations import SchemaOutdated, drift
-from services.chassis.outbox import Outbox
-from services.chassis.paging import PageRequest
-from services.chassis.settings import ChassisSettings, Environment
-from services.chassis.testing import FakeClock, migrated_database
+from chassis.database import Database
+from chassis.kernel import Caller, Role, ServiceError, SystemIds
+from chassis.migrations import SchemaOutdated, drift
+from chassis.outbox import Outbox
+from chassis.paging import PageRequest
+from chassis.settings import ChassisSettings, Environment
+from chassis.testing import FakeClock, migrated_database
 from services.identity import development, storage
 from services.identity.accounts import Accounts, Profile
 from services.identity.authentication import Authentication

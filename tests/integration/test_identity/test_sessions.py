@@ -24,8 +24,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import Table, func, select, update
 
-from services.chassis.errors import STATUS_METADATA_KEY
-from services.chassis.testing import FakeClock, Refusal, Served, refused
+from chassis.errors import STATUS_METADATA_KEY
+from chassis.testing import FakeClock, Refusal, Served, refused
 from services.identity.storage import REFRESH_TOKENS, SESSIONS, SIGN_IN_FAILURES, USERS
 from tests.integration.test_identity.stand import EMAIL, PASSWORD
 

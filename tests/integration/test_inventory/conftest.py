@@ -13,10 +13,10 @@ from bookstore.catalog.v1.catalog_service_pb2 import GetBookRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 
-from services.chassis.call import caller
-from services.chassis.kernel import ErrorKind, ServiceError
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.testing import FakeClock, Served, running
+from chassis.call import caller
+from chassis.kernel import ErrorKind, ServiceError
+from chassis.service import Runtime, Service, Servicer
+from chassis.testing import FakeClock, Served, running
 from services.inventory.app import build
 
 

@@ -22,8 +22,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from sqlalchemy import event, select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import Served
+from chassis.schema import OUTBOX
+from chassis.testing import Served
 
 
 def adjust(staff: InventoryServiceStub, book: str, delta: int, reason: str = "RECEIVED", **fields: str) -> Stock:

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import func, select
 
-from services.chassis.database import Database
-from services.chassis.kernel import SystemIds
-from services.chassis.outbox import Outbox
-from services.chassis.testing import FakeClock, migrated_database
+from chassis.database import Database
+from chassis.kernel import SystemIds
+from chassis.outbox import Outbox
+from chassis.testing import FakeClock, migrated_database
 from services.inventory import storage
 from services.inventory.adjusting import Adjusting, Adjustment
 from services.inventory.domain import Cause, Reservation, State, Stock

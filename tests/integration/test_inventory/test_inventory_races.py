@@ -12,13 +12,13 @@ import grpc
 import pytest
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 
-from services.chassis.database import Database
-from services.chassis.errors import remote_error
-from services.chassis.kernel import SystemIds
-from services.chassis.migrations import drift
-from services.chassis.outbox import Outbox
-from services.chassis.paging import PageRequest
-from services.chassis.testing import FakeClock, Served
+from chassis.database import Database
+from chassis.errors import remote_error
+from chassis.kernel import SystemIds
+from chassis.migrations import drift
+from chassis.outbox import Outbox
+from chassis.paging import PageRequest
+from chassis.testing import FakeClock, Served
 from services.inventory import ledger, storage
 from services.inventory.adjusting import Adjusting, Adjustment
 from services.inventory.domain import Cause, Move, State

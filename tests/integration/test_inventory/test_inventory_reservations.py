@@ -23,7 +23,7 @@ from bookstore.inventory.v1.inventory_service_pb2 import (
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from bookstore.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 
-from services.chassis.testing import FakeClock, Served, refused
+from chassis.testing import FakeClock, Served, refused
 from services.inventory.settings import InventorySettings
 from tests.integration.test_inventory.stocks import (
     adjust,

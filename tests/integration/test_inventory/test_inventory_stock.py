@@ -18,7 +18,7 @@ from bookstore.inventory.v1.inventory_service_pb2 import (
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from bookstore.inventory.v1.stock_pb2 import Stock
 
-from services.chassis.testing import FakeClock, Served, refused, running
+from chassis.testing import FakeClock, Served, refused, running
 from services.inventory.app import build
 from tests.integration.test_inventory.stocks import adjust, counts, events, moved, movements, reserve, sql_of
 

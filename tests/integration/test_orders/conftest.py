@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 
-from services.chassis.testing import FakeClock, Served, running
+from chassis.testing import FakeClock, Served, running
 from services.orders.app import assemble
 from tests.integration.test_orders.fakes import Shop
 from tests.integration.test_orders.stand import BUYER, CART

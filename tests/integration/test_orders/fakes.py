@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome, Quote, QuoteLine, UnitDiscount
 
-from services.chassis.call import caller
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.kernel import ErrorKind, Money, ServiceError
+from chassis.call import caller
+from chassis.errors import DependencyUnavailable
+from chassis.kernel import ErrorKind, Money, ServiceError
 from services.orders.clients import priced
 from services.orders.domain import Order
 from services.orders.lines import Copies

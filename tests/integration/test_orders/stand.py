@@ -17,14 +17,14 @@ from bookstore.orders.v1.orders_requests_pb2 import CancelOrderRequest, PlaceOrd
 from google.type.postal_address_pb2 import PostalAddress
 from sqlalchemy import select
 
-from services.chassis.call import Call, serving
-from services.chassis.kernel import Caller, SystemIds
-from services.chassis.kernel.clock import monotonic
-from services.chassis.schema import OUTBOX
-from services.chassis.service import Runtime
-from services.chassis.settings import ChassisSettings, TraceExport
-from services.chassis.testing import FakeClock, Served, migrated_database
-from services.chassis.testing_broker import FakeBroker
+from chassis.call import Call, serving
+from chassis.kernel import Caller, SystemIds
+from chassis.kernel.clock import monotonic
+from chassis.schema import OUTBOX
+from chassis.service import Runtime
+from chassis.settings import ChassisSettings, TraceExport
+from chassis.testing import FakeClock, Served, migrated_database
+from chassis.testing_broker import FakeBroker
 from services.orders import storage
 from services.orders.app import assemble
 from services.orders.domain import Order as StoredOrder

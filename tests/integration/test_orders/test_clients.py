@@ -26,12 +26,12 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import (
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome, Quote, QuoteLine, UnitDiscount
 from google.protobuf.message import Message
 
-from services.chassis.call import Call, caller, serving
-from services.chassis.channel import open_channel
-from services.chassis.errors import DependencyUnavailable
-from services.chassis.kernel import Caller, ErrorKind, Money, ServiceError
-from services.chassis.service import Runtime, Service, Servicer
-from services.chassis.testing import claims, running
+from chassis.call import Call, caller, serving
+from chassis.channel import open_channel
+from chassis.errors import DependencyUnavailable
+from chassis.kernel import Caller, ErrorKind, Money, ServiceError
+from chassis.service import Runtime, Service, Servicer
+from chassis.testing import claims, running
 from services.orders.clients import connect
 from services.orders.domain import Order
 from services.orders.ports import Basket, Remotes, StepRefused, StepUnfinished

@@ -13,7 +13,7 @@ from bookstore.orders.v1.order_pb2 import Order
 from bookstore.orders.v1.orders_requests_pb2 import RefundOrderRequest
 from sqlalchemy import event
 
-from services.chassis.migrations import drift
+from chassis.migrations import drift
 from services.orders import storage
 from tests.integration.test_orders.fakes import Fault, Shop
 from tests.integration.test_orders.stand import CART, Machine, wish

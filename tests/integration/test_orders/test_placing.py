@@ -19,7 +19,7 @@ from bookstore.orders.v1.orders_requests_pb2 import (
 )
 from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 
-from services.chassis.testing import Served, refused
+from chassis.testing import Served, refused
 from tests.integration.test_orders.fakes import Shop
 from tests.integration.test_orders.stand import ADDRESS, BUYER, CART, TOTAL, published, wish
 from tests.money import euros

@@ -9,7 +9,7 @@ import pytest
 from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
 
-from services.chassis.testing import FakeClock, Served, running
+from chassis.testing import FakeClock, Served, running
 from services.promotions.app import build
 from tests.integration.fake_catalog import FakeCatalog, book
 

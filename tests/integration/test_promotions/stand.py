@@ -12,8 +12,8 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from bookstore.promotions.v1.quote_pb2 import Quote
 from sqlalchemy import select
 
-from services.chassis.schema import OUTBOX
-from services.chassis.testing import Served
+from chassis.schema import OUTBOX
+from chassis.testing import Served
 
 THREE_FOR_TWO = BuyXGetY(buy_quantity=2, free_quantity=1)
 TENTH = Percentage(percent_off=10)

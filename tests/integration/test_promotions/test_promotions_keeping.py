@@ -20,9 +20,9 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money
 
-from services.chassis.migrations import drift
-from services.chassis.testing import FakeClock, Served, refused
-from services.chassis.wire import timestamp
+from chassis.migrations import drift
+from chassis.testing import FakeClock, Served, refused
+from chassis.wire import timestamp
 from services.promotions.storage import metadata
 from tests.integration.test_promotions.stand import TENTH, THREE_FOR_TWO, create, published
 

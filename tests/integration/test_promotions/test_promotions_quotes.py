@@ -16,8 +16,8 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome
 from google.type.money_pb2 import Money
 
-from services.chassis.testing import FakeClock, refused, running
-from services.chassis.wire import timestamp
+from chassis.testing import FakeClock, refused, running
+from chassis.wire import timestamp
 from services.promotions.app import build
 from tests.integration.fake_catalog import FakeCatalog
 from tests.integration.test_promotions.stand import TENTH, THREE_FOR_TWO, create, priced

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from services.chassis.database import Instant
-from services.chassis.schema import create_v1
+from chassis.database import Instant
+from chassis.schema import create_v1
 
 revision = "0001"
 down_revision = None

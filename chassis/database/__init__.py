@@ -1,0 +1,21 @@
+"""The database of a service: transactions, reads, portable column types and statements.
+
+SQLite by default (one file per service, one writer thread with group commit), PostgreSQL by URL. Both give
+serializable transactions, so a use case is written once.
+"""
+
+from chassis.database.announcements import announce
+from chassis.database.columns import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.database.database import Database
+from chassis.database.failures import NestedTransaction, StorageUnavailable
+
+__all__ = [
+    "AnyRow",
+    "ByCodePoint",
+    "Database",
+    "Instant",
+    "NestedTransaction",
+    "StorageUnavailable",
+    "announce",
+    "insert_if_absent",
+]

@@ -1,0 +1,120 @@
+"""Checks each request against the rules its contract carries (protovalidate)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import buf.validate.validate_pb2  # noqa: F401  # registers the rules the descriptors carry
+import protovalidate
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from chassis.contract import Method
+from chassis.errors import FieldInvalid
+from chassis.interceptors.layer import Handler, Inside, Unreadable, guard
+from chassis.kernel import ErrorKind, ServiceError
+
+_validator: Final = protovalidate.Validator()
+_MASK: Final = "update_mask"
+_PATTERN: Final = "string.pattern"
+"""protovalidate's id of the rule whose own message leaves resource names to be read out of a regular expression."""
+_COLLECTION: Final = re.compile(r"\^((?:[a-z]+/)+)")
+_NOT_CHANGES: Final = frozenset({"name", "etag"})
+
+
+class RequestMalformed(ServiceError):
+    """What arrived is no message of the type the method takes."""
+
+    kind = ErrorKind.INVALID_ARGUMENT
+    reason = "REQUEST_MALFORMED"
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    path = ""
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        subscript = element.subscript
+        if subscript is not None:
+            path += f"[{subscript.value!r}]" if isinstance(subscript.value, str) else f"[{subscript.value}]"
+    return path
+
+
+def _mistake(violation: protovalidate.Violation) -> str:
+    if violation.proto.rule_id != _PATTERN:
+        return violation.proto.message or "is not valid"
+    pattern = str(violation.rule_value)
+    collection = _COLLECTION.match(pattern)
+    form = f"be a name of the form {collection[1]}{{id}}, matching" if collection else "match"
+    return f"must {form} `{pattern}`"
+
+
+def _updated_paths(request: Message, resource: FieldDescriptor) -> frozenset[str]:
+    """Paths an update touches: its mask, or every populated field of the resource (AIP-134)."""
+    mask: FieldMask = getattr(request, _MASK)
+    fields = mask.paths or [field.name for field, _ in getattr(request, resource.name).ListFields()]
+    return frozenset(f"{resource.name}.{field}" for field in fields) | {f"{resource.name}.name"}
+
+
+def _refuse_nothing(request: Message, resource: FieldDescriptor) -> None:
+    """Raises FieldInvalid for an update of nothing: over HTTP it is a misspelt field, which the edge drops."""
+    populated = {field.name for field, _ in getattr(request, resource.name).ListFields()}
+    if not getattr(request, _MASK).paths and not populated - _NOT_CHANGES:
+        raise FieldInvalid([(_MASK, "must name a field to change, or a field must be given; unknown ones are ignored")])
+
+
+def _refuse_nul(request: Message) -> None:
+    """Raises FieldInvalid for texts with a NUL character, which PostgreSQL cannot store."""
+    fields = [path for path, text in _texts(request, "") if "\0" in text]
+    if fields:
+        raise FieldInvalid([(path, "must not contain a NUL character") for path in fields])
+
+
+def _texts(message: Message, prefix: str) -> Iterator[tuple[str, str]]:
+    for field, value in message.ListFields():
+        values = [(f"[{i}]", item) for i, item in enumerate(value)] if field.is_repeated else [("", value)]
+        for subscript, item in values:
+            path = f"{prefix}{field.name}{subscript}"
+            if field.message_type is not None:
+                yield from _texts(item, f"{path}.")
+            elif field.type == FieldDescriptor.TYPE_STRING:
+                yield path, item
+
+
+def _resource_field(method: Method) -> FieldDescriptor | None:
+    if _MASK not in method.request.fields_by_name:
+        return None
+    return next(field for field in method.request.fields if field.message_type is not None and field.name != _MASK)
+
+
+def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+    """Refuses what is no request with REQUEST_MALFORMED and one that breaks a rule with FIELD_INVALID, naming every
+    field. In an update only the fields that are being changed are held to their rules.
+    """
+    resource = _resource_field(method)
+
+    def check(request: Message | Unreadable) -> None:
+        if isinstance(request, Unreadable):
+            raise RequestMalformed(f"no {method.request.full_name}, or one with text that is not UTF-8")
+        if b"\0" in request.SerializeToString():
+            _refuse_nul(request)
+        if resource is not None:
+            _refuse_nothing(request, resource)
+        found = _validator.collect_violations(request)
+        if not found:
+            return
+        violations = [(_path(violation), _mistake(violation)) for violation in found]
+        if resource is not None:
+            touched = _updated_paths(request, resource)
+            prefix = f"{resource.name}."
+            violations = [
+                (path, text)
+                for path, text in violations
+                if not path.startswith(prefix) or any(path == t or path.startswith((f"{t}.", f"{t}[")) for t in touched)
+            ]
+        if violations:
+            raise FieldInvalid(violations)
+
+    return guard(check, proceed, method)

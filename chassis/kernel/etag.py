@@ -1,0 +1,26 @@
+"""Etags (AIP-154): a resource's version as an opaque text."""
+
+from __future__ import annotations
+
+from chassis.kernel.errors import ErrorKind, ServiceError
+
+
+class EtagMismatch(ServiceError):
+    """The resource changed since the caller read it; metadata `current` is the present etag."""
+
+    kind = ErrorKind.ABORTED
+    reason = "ETAG_MISMATCH"
+
+
+def etag(version: int) -> str:
+    """The etag of the given version of a resource, quoted as HTTP wants it (RFC 9110, section 8.8.3)."""
+    return f'"{version}"'
+
+
+def check_etag(given: str, version: int) -> None:
+    """Compares the etag a caller sent with the present version; an empty one asks for no check.
+
+    Raises EtagMismatch.
+    """
+    if given and given.strip('"') != str(version):
+        raise EtagMismatch("the resource has changed since it was read; read it again", current=etag(version))

@@ -1,0 +1,171 @@
+"""The life of one service process: start, serve, work in the background, stop in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from opentelemetry import metrics, trace
+
+from chassis import migrations, telemetry
+from chassis.broker import Broker, NatsBroker
+from chassis.credentials import Credentials, CredentialsMissing
+from chassis.database import StorageUnavailable
+from chassis.inbox import Consumer
+from chassis.interceptors import Inside
+from chassis.kernel import SystemClock, SystemIds
+from chassis.outbox import Relay
+from chassis.server import AddressTaken, Server
+from chassis.service import Build, Runtime, Service
+from chassis.settings import ChassisSettings, Environment, Misconfigured, read_settings
+from chassis.worker import Worker
+
+_log = structlog.get_logger("process")
+_STOP_WORKER: Final = timedelta(seconds=3)
+_PROBE_EVERY: Final = timedelta(seconds=2)
+_RELAY_EVERY: Final = timedelta(seconds=1)
+_PURGE_EVERY: Final = timedelta(minutes=10)
+
+
+def serve(name: str, build: Build, *, version: str = "") -> int:
+    """Runs the service until SIGTERM or SIGINT; answers the exit code. What prevents the start is said in one line."""
+    try:
+        settings = read_settings(ChassisSettings)
+        stop_telemetry = telemetry.configure(settings, name, instance=f"{name}-{os.getpid()}")
+        return _serve(name, build, settings, stop_telemetry, version)
+    except (Misconfigured, CredentialsMissing, AddressTaken, StorageUnavailable, migrations.SchemaOutdated) as error:
+        print(f"{name} cannot start: {error}", file=sys.stderr)  # noqa: T201  # for whoever started it
+        return 1
+
+
+def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: Callable[[], None], version: str) -> int:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    if settings.core is not None:
+        os.sched_setaffinity(0, {settings.core})
+    runtime = _runtime(name, settings)
+    service = build(runtime)
+    if runtime.has_database:
+        migrations.check(runtime.database, name)
+        _trace_statements(runtime, settings)
+    inside = Inside(
+        context=name,
+        ids=runtime.ids,
+        answers=runtime.answers if runtime.has_database else None,
+        mutual_tls=runtime.credentials is not None,
+    )
+    server = Server(service, settings=settings, inside=inside, credentials=runtime.credentials, version=version)
+    relay, workers = _background(service, runtime, server)
+    server.start()
+    for worker in workers:
+        worker.start()
+    _log.info("serving", address=settings.listen, port=server.port, services=server.service_names)
+    stopping.wait()
+    _log.info("stopping")
+    server.stop()
+    for worker in workers:
+        if not worker.stop(_STOP_WORKER):
+            _log.warning("a worker did not stop in time", worker=worker.name)
+    if relay is not None:
+        relay.stop()
+    runtime.close()
+    stop_telemetry()
+    return 0
+
+
+def _runtime(name: str, settings: ChassisSettings) -> Runtime:
+    if settings.tls_dir is None and settings.environment is Environment.PRODUCTION:
+        raise Misconfigured("BOOKSTORE_TLS_DIR: in production services know each other by certificate; set the folder")
+    credentials = Credentials.load(settings.tls_dir, name) if settings.tls_dir is not None else None
+
+    def connect() -> Broker:
+        url = settings.nats_url.get_secret_value()
+        if not url:
+            raise Misconfigured("BOOKSTORE_NATS_URL: this service sends or receives events and needs a broker's URL")
+        return NatsBroker(url, name=name)
+
+    return Runtime(
+        name,
+        chassis=settings,
+        clock=SystemClock(),
+        ids=SystemIds(),
+        connect=connect,
+        credentials=credentials,
+        traced=settings.traced,
+    )
+
+
+def _trace_statements(runtime: Runtime, settings: ChassisSettings) -> None:
+    """Makes every SQL statement a span.
+
+    The instrumentation's own front door refuses SQLAlchemy 2.1 by its version number and imports the asyncio extension;
+    its tracer for one engine needs neither.
+    """
+    if not settings.traced:
+        return
+    from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer  # slow to import
+
+    connections = metrics.get_meter("bookstore.chassis").create_up_down_counter(
+        "db.client.connections.usage", unit="connections", description="Connections of the pool, idle and used"
+    )
+    EngineTracer(trace.get_tracer("bookstore.chassis"), runtime.database.engine, connections)  # type: ignore[no-untyped-call]
+
+
+def _background(service: Service, runtime: Runtime, server: Server) -> tuple[Relay | None, tuple[Worker, ...]]:
+    """Readiness, relay, consumer, purges and what the service itself does, as workers."""
+    workers = [*service.workers, _readiness(runtime, server)]
+    purges: list[Callable[[], int]] = []
+    relay: Relay | None = None
+    if runtime.has_database:
+        purges.append(runtime.answers.purge)
+    if runtime.has_outbox:
+        relay = Relay(runtime.database, runtime.broker, clock=runtime.clock, holder=service.name)
+        relay.report_to(metrics.get_meter("bookstore.chassis"))
+        publish = Worker("relay", _RELAY_EVERY, relay.run)
+        runtime.database.on_commit(publish.wake)
+        workers.append(publish)
+        purges.append(relay.purge)
+    if service.subscriptions:
+        consumer = Consumer(
+            runtime.database,
+            runtime.broker,
+            clock=runtime.clock,
+            name=service.name,
+            subscriptions=service.subscriptions,
+        )
+        workers.append(Worker("consumer", timedelta(), consumer.run))
+        purges.append(consumer.purge)
+    if purges:
+        workers.append(_purging(purges))
+    return relay, tuple(workers)
+
+
+def _readiness(runtime: Runtime, server: Server) -> Worker:
+    """Serving means that the database answers; without the broker reads and writes go on, and events wait."""
+
+    def probe() -> None:
+        try:
+            if runtime.has_database:
+                runtime.database.ping()
+        except StorageUnavailable:
+            server.ready(False)
+            raise
+        server.ready(True)
+
+    return Worker("readiness", _PROBE_EVERY, probe)
+
+
+def _purging(purges: Sequence[Callable[[], int]]) -> Worker:
+    def purge() -> None:
+        for run in purges:
+            while run():
+                pass
+
+    return Worker("purge", _PURGE_EVERY, purge)

@@ -1,0 +1,179 @@
+"""Serves one service: bounded threads, composed handlers, health, reflection, graceful stop."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from opentelemetry.instrumentation.grpc import filters, server_interceptor
+
+from chassis.contract import Method, methods_of
+from chassis.credentials import Credentials
+from chassis.errors import Overloaded
+from chassis.interceptors import Handler, Inside, compose
+from chassis.interceptors.layer import lenient
+from chassis.service import Service
+from chassis.settings import ChassisSettings, Environment
+
+_log = structlog.get_logger("server")
+_MEGABYTE: Final = 1024 * 1024
+_HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+_QUEUE_PER_THREAD: Final = 8  # calls that may wait for a thread before new ones are refused
+
+
+VERSION_METADATA_KEY: Final = "x-bookstore-version"
+"""Initial metadata of a health check that tells the version of the code."""
+
+
+class _Health(health.HealthServicer):
+    """The health service; tells the version of the code as well."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(experimental_thread_pool=ThreadPoolExecutor(max_workers=1))
+        self._version = version
+
+    def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Health of one service or of the process."""
+        context.send_initial_metadata(((VERSION_METADATA_KEY, self._version),))
+        return super().Check(request, context)
+
+
+class AddressTaken(Exception):
+    """The address to listen on is in use or not ours; the message says which and what to do."""
+
+
+class _Registrations:
+    """Stands in for the server while generated code registers a servicer, to learn its handlers."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        """Not needed: the same handlers arrive by name below."""
+
+    def add_registered_method_handlers(
+        self, service: str, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]
+    ) -> None:
+        """Keeps the handlers of a service."""
+        self.handlers[service] = handlers
+
+
+def handlers_of(service: Service) -> dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
+    """The handlers a service registers, by the full name of the gRPC service and the name of the method."""
+    registrations = _Registrations()
+    for servicer in service.servicers:
+        servicer.register(servicer.implementation, registrations)
+    return registrations.handlers
+
+
+def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
+    """Streams hold a thread as long as they last: at most so many at once, so that unary calls keep theirs."""
+
+    def stream(request: Any, context: grpc.ServicerContext) -> Any:
+        if not slots.acquire(blocking=False):
+            raise Overloaded("too many streams are open; try again later")
+        try:
+            yield from handler(request, context)
+        finally:
+            slots.release()
+
+    return stream
+
+
+def _rebuilt(handler: Any, method: Method, inside: Inside, slots: threading.BoundedSemaphore) -> Any:
+    arity = f"{'stream' if method.request_streaming else 'unary'}_{'stream' if method.response_streaming else 'unary'}"
+    behaviour: Handler = getattr(handler, arity)
+    if method.response_streaming:
+        behaviour = _capped(behaviour, slots)
+    factory = getattr(grpc, f"{arity}_rpc_method_handler")
+    read = lenient(handler.request_deserializer)
+    return factory(compose(behaviour, method, inside), read, handler.response_serializer)
+
+
+class Server:
+    """The gRPC server of one service process."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        settings: ChassisSettings,
+        inside: Inside,
+        credentials: Credentials | None,
+        version: str = "",
+    ) -> None:
+        """`version` of the code is told by health checks.
+
+        Raises AddressTaken when it cannot listen, ContractIncomplete when a method lacks its policy."""
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="call")
+        self._grpc = grpc.server(
+            self._pool,
+            interceptors=[
+                server_interceptor(  # type: ignore[no-untyped-call]
+                    filter_=filters.negate(filters.health_check())
+                )
+            ],
+            maximum_concurrent_rpcs=settings.threads * _QUEUE_PER_THREAD,
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.enable_channelz", 0),
+                ("grpc.max_receive_message_length", 4 * _MEGABYTE),
+                ("grpc.max_send_message_length", 16 * _MEGABYTE),
+                ("grpc.max_metadata_size", 64 * 1024),
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                ("grpc.max_connection_age_ms", 300_000),
+                ("grpc.max_connection_age_grace_ms", 30_000),
+            ],
+        )
+        self._health = _Health(version)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        self.service_names = self._register(service, inside)
+        if settings.environment is Environment.DEVELOPMENT:
+            reflection.enable_server_reflection([*self.service_names, _HEALTH, reflection.SERVICE_NAME], self._grpc)
+        self.port = self._listen(credentials)
+
+    def _register(self, service: Service, inside: Inside) -> tuple[str, ...]:
+        slots = threading.BoundedSemaphore(max(1, self._settings.threads // 4))
+        registered = handlers_of(service)
+        for name, handlers in registered.items():
+            methods = methods_of(name)
+            rebuilt = {key: _rebuilt(handler, methods[key], inside, slots) for key, handler in handlers.items()}
+            self._grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, rebuilt),))
+            self._grpc.add_registered_method_handlers(name, rebuilt)
+        return tuple(registered)
+
+    def _listen(self, credentials: Credentials | None) -> int:
+        address = self._settings.listen
+        try:
+            if credentials is None:
+                return self._grpc.add_insecure_port(address)
+            return self._grpc.add_secure_port(address, credentials.server())
+        except RuntimeError:
+            raise AddressTaken(
+                f"cannot listen on {address}: it is in use or not an address of this machine; set BOOKSTORE_LISTEN"
+            ) from None
+
+    def start(self) -> None:
+        """Begins to serve; health says NOT_SERVING until `ready` is called."""
+        self.ready(False)
+        self._grpc.start()
+
+    def ready(self, serving: bool) -> None:
+        """Tells health whether calls should be sent here."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *self.service_names):
+            self._health.set(name, status)
+
+    def stop(self) -> None:
+        """Refuses new calls, lets those in flight finish within the drain time, then ends them."""
+        self._health.enter_graceful_shutdown()
+        self._grpc.stop(self._settings.drain_seconds).wait()
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,6 +1,0 @@
-"""The broker: the port and its NATS JetStream adapter."""
-
-from services.chassis.broker.jetstream import NatsBroker
-from services.chassis.broker.port import Broker, BrokerUnavailable, Delivery, Outgoing, Pull
-
-__all__ = ["Broker", "BrokerUnavailable", "Delivery", "NatsBroker", "Outgoing", "Pull"]

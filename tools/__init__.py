@@ -1,0 +1,1 @@
+"""What works on the bookstore from outside: the `bookstore` command and the code generator."""

@@ -1,0 +1,82 @@
+"""`python -m tools.codegen write|check|breaking`, run in the root of the repository."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.codegen import buf, outputs
+from tools.codegen.checks import problems
+from tools.codegen.contract import Contract, ContractError
+from tools.codegen.errors_page import errors_page
+
+
+def main() -> int:
+    """Returns the exit status: 0, or 1 with the reasons on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m tools.codegen", description="Builds and checks generated/.")
+    tasks = parser.add_subparsers(dest="task", required=True)
+    tasks.add_parser("write", help="regenerate generated/ from protos/")
+    tasks.add_parser("check", help="hold the contracts to the house rules and generated/ to the contracts")
+    against = tasks.add_parser("breaking", help="compare the contracts with an older revision")
+    against.add_argument("--base", default="HEAD", help="the git revision to compare with")
+    arguments = parser.parse_args()
+    try:
+        match arguments.task:
+            case "write":
+                write(Path.cwd())
+            case "check":
+                check(Path.cwd())
+            case _:
+                breaking(Path.cwd(), arguments.base)
+    except ContractError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def write(root: Path) -> None:
+    """Regenerates generated/ and names what changed. Raises ContractError, in the end, for house rules broken."""
+    contract, descriptors = outputs.load(root)
+    changed = outputs.write(root / outputs.GENERATED, outputs.render(root, contract, descriptors))
+    (root / outputs.ERRORS_PAGE).write_bytes(errors_page(contract))
+    for path in changed:
+        print(f"{outputs.GENERATED}/{path}")
+    print(f"{_counted(contract)}; {len(changed)} generated files changed")
+    _refuse(problems(contract))
+
+
+def check(root: Path) -> None:
+    """Raises ContractError when a contract breaks a house rule or generated/ is not what the contracts say."""
+    contract, descriptors = outputs.load(root)
+    _refuse(problems(contract))
+    stale = outputs.differences(root / outputs.GENERATED, outputs.render(root, contract, descriptors))
+    _refuse([f"{outputs.GENERATED}/{path}: stale, run `make protos`" for path in stale])
+    page = root / outputs.ERRORS_PAGE
+    if not page.is_file() or page.read_bytes() != errors_page(contract):
+        _refuse([f"{outputs.ERRORS_PAGE}: stale, run `make protos`"])
+    print(f"{_counted(contract)}; generated/ is fresh")
+
+
+def breaking(root: Path, base: str) -> None:
+    """Raises ContractError when the contracts break what revision `base` promised; a revision without any passes."""
+    committed = f"{base}:{outputs.GENERATED}/descriptor_set.binpb"
+    shown = subprocess.run(["git", "show", committed], cwd=root, capture_output=True, check=False)  # noqa: S607 - any git
+    if shown.returncode != 0:
+        print(f"{base} has no contracts to compare with")
+        return
+    buf.descriptors(root)
+    buf.breaking(root, shown.stdout)
+    print(f"nothing breaks what {base} promises")
+
+
+def _counted(contract: Contract) -> str:
+    return f"{len(contract.methods)} RPCs in {len(contract.files)} files"
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
+        raise ContractError("\n".join(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

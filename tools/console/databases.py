@@ -1,0 +1,81 @@
+"""Migrations of every service from one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chassis.database import Database, StorageUnavailable
+from chassis.migrations import SchemaOutdated, check, migrate
+from chassis.settings import ChassisSettings
+from tools.console.errors import Refused
+from tools.console.roster import SOURCE, service_names
+from tools.console.serve import ServiceUnknown
+from tools.console.variables import read
+
+
+class DatabaseMissing(Refused):
+    """A database is not there yet, older than this release, or out of reach; the message says what to do."""
+
+
+def migrate_all(only: str = "") -> Iterator[str]:
+    """Migrates every service that has a database, or `only` that one; yields a line for each.
+
+    Raises ServiceUnknown, SettingsInvalid, DatabaseMissing.
+    """
+    settings = read(ChassisSettings)
+    folder = settings.data_dir / "db"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseMissing(
+            f"{folder} cannot be made ({error.strerror}); set BOOKSTORE_DATA_DIR to a folder that you may write to"
+        ) from None
+    owners = [name for name in service_names() if (SOURCE / "services" / name / "migrations").is_dir()]
+    if only and only not in owners:
+        raise ServiceUnknown(f"there is no service {only!r} with a database; there are {', '.join(owners)}")
+    for name in [only] if only else owners:
+        with plain_storage(settings):
+            done = _migrate(name, settings.database_url_for(name))
+        yield f"{name}: {done}"
+
+
+@contextmanager
+def plain_storage(settings: ChassisSettings) -> Iterator[None]:
+    """Within it a database that is missing or out of reach raises DatabaseMissing, in words for the keyboard."""
+    try:
+        yield
+    except SchemaOutdated:
+        raise DatabaseMissing(
+            f"there is no shop of this release in {settings.data_dir.absolute()} yet; `make run` (or `bookstore up`) "
+            "starts one"
+        ) from None
+    except StorageUnavailable as error:
+        remedy = (
+            "BOOKSTORE_DATABASE_URL" if settings.database_url else f"the disk and the rights of {settings.data_dir}"
+        )
+        raise DatabaseMissing(f"a database cannot be reached or written; check {remedy} ({_cause(error)})") from None
+
+
+def _cause(error: BaseException) -> str:
+    """The driver's own words, one line: here the reader is the owner of the database."""
+    return " ".join(str(getattr(error.__cause__, "orig", None) or error).split())
+
+
+def _migrate(name: str, url: str) -> str:
+    if _is_current(name, url):
+        return "nothing to do"
+    migrate(name, url)
+    return "migrated"
+
+
+def _is_current(name: str, url: str) -> bool:
+    """Asks without loading alembic, which is most of what a start with nothing to do would cost."""
+    database = Database(url, name=name, pool_size=1)
+    try:
+        check(database, name)
+    except SchemaOutdated:
+        return False
+    finally:
+        database.close()
+    return True

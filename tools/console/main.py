@@ -1,0 +1,187 @@
+"""The `bookstore` command. What a command needs is imported inside it, so that each one starts fast."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tools.console.errors import Refused
+from tools.console.folders import GENERATED
+
+if TYPE_CHECKING:
+    from tools.console.settings import ConsoleSettings
+    from tools.console.supervisor import Stack
+
+_BEGAN = time.monotonic()
+
+app = typer.Typer(
+    help="The bookstore on this machine: every service, the broker and the edge.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from services import __version__
+
+        typer.echo(f"bookstore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def prepare(
+    version: Annotated[  # noqa: ARG001  # the callback acts on it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The bookstore on this machine: every service, the broker and the edge."""
+    if str(GENERATED) not in sys.path:
+        sys.path.append(str(GENERATED))
+
+
+@app.command()
+def up(
+    seed: Annotated[bool, typer.Option(help="Fill a new shop with books and demo customers.")] = True,
+) -> None:
+    """Starts everything and keeps it running until Ctrl-C."""
+    with _plain_refusals():
+        from tools.console.lock import FolderLock
+        from tools.console.preflight import require
+        from tools.console.stack import assemble
+
+        settings = load_settings()
+        for warning in require(settings):
+            typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+        settings.folder.make()
+        lock = FolderLock(settings.folder.lock)
+        lock.take()
+        try:
+            stack = assemble(settings, seed=seed)
+            asyncio.run(_run(stack, settings))
+        finally:
+            lock.release()
+
+
+@app.command()
+def serve(service: Annotated[str, typer.Argument(help="Name of the service, such as catalog.")]) -> None:
+    """Serves one service in this process, with its settings from the environment."""
+    with _plain_refusals():
+        from tools.console.serve import serve as serve_one
+        from tools.console.variables import require
+
+        require("console", "chassis", service)
+
+        raise typer.Exit(serve_one(service))
+
+
+@app.command()
+def migrate(
+    service: Annotated[str, typer.Argument(help="One service; all of them when left out.")] = "",
+) -> None:
+    """Brings databases to the schema of this release; does nothing where they are."""
+    with _plain_refusals():
+        from tools.console.databases import migrate_all
+
+        load_settings()
+        for line in migrate_all(service):
+            typer.echo(line)
+
+
+@app.command()
+def seed(
+    administrator_only: Annotated[bool, typer.Option("--administrator-only", help="No books, no customers.")] = False,
+) -> None:
+    """Fills the running shop with books, stock and demo customers; repeating it changes nothing."""
+    with _plain_refusals():
+        from tools.console import opening
+
+        settings = load_settings()
+        if opening.ensure_administrator(settings):
+            typer.echo(f"{opening.ADMINISTRATOR}: password in {settings.folder.administrator_password}")
+        if not administrator_only:
+            typer.echo(opening.stock_shelves(settings))
+
+
+@app.command()
+def status() -> None:
+    """Shows what runs where, whether it works, and the memory it takes. Exit code 1 unless all is ready."""
+    with _plain_refusals():
+        from tools.console.progress import Progress
+        from tools.console.state import Phase
+        from tools.console.status import current, proportional_bytes
+
+        state = current(load_settings().folder)
+        memory = proportional_bytes(state)
+        progress = Progress()
+        progress.table(state, memory=memory)
+        progress.say(
+            f"{state.where}; started in {state.ready_seconds:.1f} s; "
+            f"{sum(memory.values()) / 1024**2:.0f} MB of memory (shared pages counted once)"
+        )
+        if any(process.phase is not Phase.READY for process in state.processes):
+            raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Names what is missing or taken and what to do about it. Exit code 1 when something is."""
+    with _plain_refusals():
+        from tools.console.preflight import examine
+
+        findings = list(examine(load_settings()))
+        for finding in findings:
+            mark = "FAIL" if finding.stops_start else "warn" if finding.is_warning else "ok"
+            typer.echo(f"{mark:4}  {finding}")
+        if any(finding.stops_start for finding in findings):
+            raise typer.Exit(1)
+
+
+@app.command()
+def token(user: Annotated[str, typer.Argument(help="A mail address, or a resource name such as users/1.")]) -> None:
+    """Prints an access token for a user; development only."""
+    with _plain_refusals():
+        if load_settings().environment != "development":
+            raise Refused("tokens are printed in development only; sign in with POST /v1/sessions")
+        from chassis.kernel import ServiceError
+        from chassis.settings import ChassisSettings
+        from services.identity.development import mint_access_token
+        from tools.console.databases import plain_storage
+        from tools.console.variables import read
+
+        settings = read(ChassisSettings)
+        try:
+            with plain_storage(settings):
+                typer.echo(mint_access_token(settings, user))
+        except ServiceError as error:
+            raise Refused(str(error)) from None
+
+
+def load_settings() -> ConsoleSettings:
+    """The settings from the environment. Raises SettingsInvalid."""
+    from tools.console import settings
+
+    return settings.load_settings()
+
+
+async def _run(stack: Stack, settings: ConsoleSettings) -> None:
+    from tools.console.progress import Progress
+    from tools.console.supervisor import Supervisor
+
+    await Supervisor(stack, state_file=settings.folder.state, progress=Progress(), began=_BEGAN).run()
+
+
+@contextlib.contextmanager
+def _plain_refusals() -> Iterator[None]:
+    try:
+        yield
+    except (Refused, TimeoutError) as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from None

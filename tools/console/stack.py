@@ -1,0 +1,140 @@
+"""The real stack of this repository, put together from the settings."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+from tools.console import binaries
+from tools.console.broker import Broker
+from tools.console.edge import Edge, render
+from tools.console.opening import ADMINISTRATOR
+from tools.console.ports import LOOPBACK, free_ports, reachable
+from tools.console.probes import BannerProbe, EdgeDrain, EdgeProbe, HealthProbe
+from tools.console.process import Program
+from tools.console.roster import service_names
+from tools.console.settings import ConsoleSettings
+from tools.console.supervisor import Stack, Task
+from tools.console.tls import replace_file
+from tools.console.topology import (
+    Endpoint,
+    certificate_names,
+    endpoints,
+    service_environment,
+    shared_environment,
+)
+
+BROKER: Final = "nats"
+EDGE_PROCESS: Final = "envoy"
+_STOP_BROKER_WITHIN: Final = 1.0  # seconds
+_STOP_SERVICE_WITHIN: Final = 5.0
+_STOP_EDGE_WITHIN: Final = 1.0
+
+
+def assemble(settings: ConsoleSettings, *, seed: bool = True) -> Stack:
+    """Makes folders, certificates and configuration, chooses ports, and says what is to be run.
+
+    Without `seed` a new shop gets its administrator but no books. Raises EdgeIncomplete, BinaryMissing, NoFreePort.
+    """
+    folder = settings.folder
+    services = service_names()
+    folder.make()
+    folder.certificates.ensure(certificate_names(services), now=datetime.now(UTC))
+    fixed = list(settings.fixed_ports.values())
+    broker = None if settings.nats_url else Broker.on(free_ports(1, avoid=fixed)[0])
+    shared = shared_environment(settings, nats_url=broker.url if broker else settings.nats_url)
+    places = endpoints(services, avoid=[*fixed, broker.port] if broker else fixed)
+    seed = seed and settings.environment == "development"  # the demo customers' passwords are no secret
+    opening = ("seed",) if seed else ("seed", "--administrator-only")
+    return Stack(
+        http=f"http://{reachable(settings.bind)}:{settings.http_port}",
+        grpc=f"{reachable(settings.bind)}:{settings.grpc_port}",
+        admin=f"http://{LOOPBACK}:{settings.admin_port}",
+        broker=_broker(settings, broker, shared) if broker else None,
+        migration=Task(
+            title="migration", command=_bookstore("migrate"), environment=shared, log=folder.log("migration")
+        ),
+        services=tuple(_service(settings, place, places, shared) for place in places),
+        edge=_edge(settings, places, shared),
+        drain=EdgeDrain(f"http://{LOOPBACK}:{settings.admin_port}"),
+        opening=None
+        if folder.seeded.exists()
+        else Task(
+            title="administrator and books" if seed else "administrator",
+            command=_bookstore(*opening),
+            environment=shared,
+            log=folder.log("seed"),
+        ),
+        keepsakes={
+            f"password of {ADMINISTRATOR}": folder.administrator_password,
+            "demo customers and their passwords": folder.demo_customers,
+            **({} if settings.smtp_url else {"mail": folder.mail}),
+        },
+    )
+
+
+def _bookstore(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tools.console", *arguments)
+
+
+def _broker(settings: ConsoleSettings, broker: Broker, environment: dict[str, str]) -> Program:
+    configuration = settings.folder.run / "nats.conf"
+    broker.configure(configuration, streams=settings.folder.broker)
+    return Program(
+        name=BROKER,
+        command=(str(binaries.nats_server()), "--config", str(configuration)),
+        environment=environment,
+        log=settings.folder.log(BROKER),
+        is_ready=BannerProbe(address=broker.address, banner=b"INFO "),
+        stop_within=_STOP_BROKER_WITHIN,
+        address=broker.address,
+    )
+
+
+def _service(
+    settings: ConsoleSettings, place: Endpoint, places: tuple[Endpoint, ...], shared: dict[str, str]
+) -> Program:
+    return Program(
+        name=place.service,
+        command=(sys.executable, "-m", "tools.console.serve", place.service),
+        environment=service_environment(place, shared, targets={peer.service: [peer.address] for peer in places}),
+        log=settings.folder.log(place.service),
+        is_ready=HealthProbe(service=place.service, address=place.address, certificates=settings.folder.certificates),
+        stop_within=_STOP_SERVICE_WITHIN,
+        address=place.address,
+        metrics=place.metrics,
+    )
+
+
+def _edge(settings: ConsoleSettings, places: tuple[Endpoint, ...], environment: dict[str, str]) -> Program:
+    folder = settings.folder
+    bootstrap = render(
+        Edge(
+            bind=settings.bind,
+            http_port=settings.http_port,
+            grpc_port=settings.grpc_port,
+            admin_port=settings.admin_port,
+            upstreams={place.service: [place.address] for place in places},
+            certificates=folder.certificates,
+            access_log=folder.access_log,
+            otlp_endpoint=settings.trace_collector,
+        )
+    )
+    replace_file(folder.edge_configuration, bootstrap.encode(), mode=0o600)
+    return Program(
+        name=EDGE_PROCESS,
+        command=(
+            str(binaries.envoy()),
+            *("--config-path", str(folder.edge_configuration)),
+            *("--concurrency", "1"),
+            "--disable-hot-restart",  # its shared memory would tie two stacks of one machine together
+            *("--drain-time-s", "2", "--drain-strategy", "immediate"),
+            *("--log-level", "warning", "--file-flush-interval-msec", "500"),  # the access log's delay
+        ),
+        environment=environment,
+        log=folder.log(EDGE_PROCESS),
+        is_ready=EdgeProbe(admin=f"http://{LOOPBACK}:{settings.admin_port}"),
+        stop_within=_STOP_EDGE_WITHIN,
+        address=f"{settings.bind}:{settings.http_port}, {settings.bind}:{settings.grpc_port}",
+    )
