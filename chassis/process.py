@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from opentelemetry import metrics, trace
+from opentelemetry import metrics
 
 from chassis import migrations, telemetry
 from chassis.broker import Broker, NatsBroker
@@ -54,7 +54,6 @@ def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: C
     service = build(runtime)
     if runtime.has_database:
         migrations.check(runtime.database, name)
-        _trace_statements(runtime, settings)
     inside = Inside(
         context=name,
         ids=runtime.ids,
@@ -100,22 +99,6 @@ def _runtime(name: str, settings: ChassisSettings) -> Runtime:
         credentials=credentials,
         traced=settings.traced,
     )
-
-
-def _trace_statements(runtime: Runtime, settings: ChassisSettings) -> None:
-    """Makes every SQL statement a span.
-
-    The instrumentation's own front door refuses SQLAlchemy 2.1 by its version number and imports the asyncio extension;
-    its tracer for one engine needs neither.
-    """
-    if not settings.traced:
-        return
-    from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer  # slow to import
-
-    connections = metrics.get_meter("bookstore.chassis").create_up_down_counter(
-        "db.client.connections.usage", unit="connections", description="Connections of the pool, idle and used"
-    )
-    EngineTracer(trace.get_tracer("bookstore.chassis"), runtime.database.engine, connections)  # type: ignore[no-untyped-call]
 
 
 def _background(service: Service, runtime: Runtime, server: Server) -> tuple[Relay | None, tuple[Worker, ...]]:

@@ -8,6 +8,7 @@ from chassis.database.announcements import announce
 from chassis.database.columns import AnyRow, ByCodePoint, Instant, insert_if_absent
 from chassis.database.database import Database
 from chassis.database.failures import NestedTransaction, StorageUnavailable
+from chassis.database.statement import Statement, scalar
 
 __all__ = [
     "AnyRow",
@@ -15,7 +16,9 @@ __all__ = [
     "Database",
     "Instant",
     "NestedTransaction",
+    "Statement",
     "StorageUnavailable",
     "announce",
     "insert_if_absent",
+    "scalar",
 ]

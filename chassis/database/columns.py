@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Dialect, Row, Table, Text, literal
+from sqlalchemy import BigInteger, Connection, Dialect, Row, Table, Text
 from sqlalchemy.types import TypeDecorator
+
+from chassis.database.statement import Statement
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -50,15 +52,15 @@ class Instant(TypeDecorator[datetime]):
 
 
 @cache
-def _insert_or_ignore(table: Table, dialect: str) -> Any:
+def _insert_or_ignore(table: Table, dialect: str, columns: tuple[str, ...]) -> Statement[Any]:
     # The one import that is needed: the other engine's dialect and drivers cost every process memory and time.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
-    return module.insert(table).on_conflict_do_nothing().returning(literal(1))
+    return Statement(module.insert(table).on_conflict_do_nothing(), keys=columns)
 
 
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
-    """Inserts a row unless one of the table's unique keys is taken; says whether it did.
+    """Inserts a row unless one of the table's unique keys is taken; returns whether it did.
 
     `values` names every column that has no default.
     """
-    return tx.execute(_insert_or_ignore(table, tx.dialect.name), dict(values)).first() is not None
+    return _insert_or_ignore(table, tx.dialect.name, tuple(values)).run(tx, **values) == 1

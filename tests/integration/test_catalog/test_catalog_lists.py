@@ -14,12 +14,12 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from chassis.testing import Served, refused, running
 from services.catalog.app import build
 from services.catalog.editing import Editing
 from services.catalog.messages import edition_of
+from tests.sql import sql_of
 
 Code = grpc.StatusCode
 
@@ -263,17 +263,8 @@ def test_a_negative_page_size_is_refused_and_a_huge_one_taken_as_the_largest(any
 
 
 def test_a_page_takes_one_statement(catalog: Served, anyone: CatalogServiceStub) -> None:
-    seen: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        if not statement.startswith("PRAGMA"):
-            seen.append(statement)
-
-    event.listen(catalog.runtime.database.engine, "before_cursor_execute", note)
-    try:
+    with sql_of(catalog.runtime.database) as seen:
         listed(anyone, 'categories:"Classics"', "price desc")
-    finally:
-        event.remove(catalog.runtime.database.engine, "before_cursor_execute", note)
     assert len(seen) == 1
 
 
