@@ -132,7 +132,7 @@ def paginate(
     Walking the pages meets every row that exists throughout exactly once. Raises PageTokenInvalid.
     """
     if page.token:
-        statement = statement.where(_after(order, _decode(page.token, order, page.arguments)))
+        statement = statement.where(_after(order, decode_token(page.token, order, page.arguments)))
     statement = (
         statement.add_columns(*(key.column.label(f"order_key_{index}") for index, key in enumerate(order)))
         .order_by(*(key.clause() for key in order))
@@ -142,7 +142,7 @@ def paginate(
     shown = rows[: page.size]
     token = ""
     if len(rows) > page.size:
-        token = _encode(shown[-1][-len(order) :], page.arguments)  # the keys are the last columns
+        token = encode_token(shown[-1][-len(order) :], page.arguments)  # the keys are the last columns
     return Page(items=tuple(shown), next_page_token=token)
 
 
@@ -160,13 +160,15 @@ def _after(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
     return or_(*steps)
 
 
-def _encode(values: Iterable[Any], arguments: str) -> str:
+def encode_token(values: Iterable[Any], arguments: str) -> str:
+    """Returns the token of the page after the row with these values of its order's keys."""
     plain = [value.isoformat() if isinstance(value, date) else value for value in values]
     text = json.dumps([arguments, plain], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(token: str, order: Order, arguments: str) -> list[Any]:
+def decode_token(token: str, order: Order, arguments: str) -> list[Any]:
+    """Returns the values in a token, one for each key of `order`. Raises PageTokenInvalid."""
     try:
         if len(token) > _LONGEST_TOKEN:
             raise ValueError("too long")

@@ -34,12 +34,8 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """The number of microseconds."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        return (value - _EPOCH) // _MICROSECOND
+        """Returns the number of microseconds."""
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """The moment, in UTC."""
@@ -49,6 +45,13 @@ class Instant(TypeDecorator[datetime]):
     def python_type(self) -> type[datetime]:
         """The type of values outside."""
         return datetime
+
+
+def microseconds(time: datetime) -> int:
+    """Returns the stored form of an aware datetime. Raises ValueError for one without a time zone."""
+    if time.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return (time - _EPOCH) // _MICROSECOND
 
 
 @cache

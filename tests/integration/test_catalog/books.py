@@ -14,8 +14,11 @@ from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from google.type.money_pb2 import Money
 from sqlalchemy import select
 
+from chassis.kernel import Caller
 from chassis.schema import OUTBOX
+from chassis.service import Runtime
 from chassis.testing import Served
+from services.catalog.edit_book import EditBook
 from tests.sql import sql_of
 
 PRIDE, EMMA = "9780141439518", "9780141439587"
@@ -45,6 +48,24 @@ def outcome(call: Callable[[], str]) -> str:
     except grpc.RpcError as error:
         refusal: Any = error  # a failed call is a grpc.Call as well, which its type does not say
         return str(refusal.code().name)
+
+
+class AllActive:
+    """Accounts, all of them active."""
+
+    def require_active(self, caller: Caller) -> None:
+        """Accepts the caller."""
+
+
+def edit_book(runtime: Runtime) -> EditBook:
+    """The commands of a catalog that does not ask identity."""
+    return EditBook(
+        answers=runtime.answers,
+        accounts=AllActive(),
+        clock=runtime.clock,
+        ids=runtime.ids,
+        outbox=runtime.outbox,
+    )
 
 
 def events(catalog: Served) -> list[tuple[str, int]]:

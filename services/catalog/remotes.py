@@ -11,7 +11,7 @@ from bookstore.identity.v1.user_pb2 import User
 
 from chassis.errors import RemoteError
 from chassis.kernel import Caller, ErrorKind
-from services.catalog.domain import AccountInactive
+from services.catalog.book import AccountInactive
 
 
 class Accounts(Protocol):
