@@ -10,7 +10,6 @@ import os
 import platform
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +28,10 @@ from sqlalchemy import Connection
 from chassis.call import Call, serving
 from chassis.contract import method_of
 from chassis.database import Database
+from chassis.idempotency import Answers
 from chassis.interceptors import Inside, compose
 from chassis.kernel import ANONYMOUS, SystemClock, SystemIds
+from chassis.kernel import Money as Amount
 from chassis.outbox import Outbox
 from chassis.testing import migrated_database
 from services.catalog.api import CatalogApi
@@ -38,6 +39,9 @@ from services.catalog.convert import edition_of
 from services.catalog.edit_book import EditBook
 from services.catalog.isbn import isbn13
 from services.catalog.queries import BookQueries
+from services.orders import store
+from services.orders.order import Order, Progress, State, Transition
+from services.orders.order_lines import OrderLine, UnitDiscount
 
 ROUNDS = 5
 BOOKS = 200
@@ -56,6 +60,10 @@ class _Context:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None
+
+
+def _euros(cents: int) -> Amount:
+    return Amount(minor=cents, currency="EUR")
 
 
 def _timed(work: Callable[[], object], times: int) -> float:
@@ -95,8 +103,6 @@ class _AllActive:
 
 @contextmanager
 def _catalog(folder: Path) -> Iterator[Mapping[str, Case]]:
-    from chassis.idempotency import Answers
-
     clock, ids = SystemClock(), SystemIds()
     database = Database(migrated_database("catalog", folder), name="bench")
     outbox = Outbox(clock, ids, source="//bookstore/catalog")
@@ -128,13 +134,56 @@ def _catalog(folder: Path) -> Iterator[Mapping[str, Case]]:
     database.close()
 
 
+@contextmanager
+def _orders(folder: Path) -> Iterator[Mapping[str, Case]]:
+    clock = SystemClock()
+    database = Database(migrated_database("orders", folder), name="bench")
+    now, nothing = clock.now(), _euros(0)
+    order = Order(
+        id="1",
+        user="users/1",
+        cart="carts/1",
+        lines=tuple(
+            OrderLine(
+                book=f"books/{number}",
+                title="A title of usual length",
+                unit_discounts=(UnitDiscount(quantity=2, discount=nothing),),
+                digital=False,
+                quantity=2,
+                unit_price=_euros(899),
+            )
+            for number in range(3)
+        ),
+        coupons=(),
+        total=_euros(6 * 899),
+        quote=bytes(600),
+        payment_method="pm_ok",
+        shipping_address=bytes(80),
+        create_time=now,
+        update_time=now,
+        refunded=nothing,
+        history=(Transition(state=State.PENDING, version=1, time=now),),
+        progress=Progress(due=now),
+    )
+    database.transact(lambda tx: store.add_order(tx, order, request_id="1", fingerprint="", cart_etag="1"))
+
+    def progress(times: int) -> float:
+        def work(tx: Connection) -> float:
+            return _timed(lambda: store.save_progress(tx, order, order.postpone(now, None, now)), times)
+
+        return database.transact(work)
+
+    yield {"saga progress": progress}
+    database.close()
+
+
 def _interceptors() -> Case:
     """All interceptors around a handler that does nothing, less that handler."""
     service = DESCRIPTOR.services_by_name["CatalogService"]
     inside = Inside(context="catalog", ids=SystemIds(), answers=None, mutual_tls=False)
     book, request, context = _book(1), GetBookRequest(name="books/book-7"), _Context()
 
-    def bare(request: object, context: object) -> book_pb2.Book:
+    def bare(*_: object) -> book_pb2.Book:
         return book
 
     composed: Any = compose(bare, method_of(service.methods_by_name["GetBook"]), inside)
@@ -145,24 +194,27 @@ def _interceptors() -> Case:
 
 def main() -> None:
     """Measures and prints."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         structlog.configure(
             processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.WriteLoggerFactory(file=nowhere)
         )
-        with tempfile.TemporaryDirectory() as folder, _catalog(Path(folder)) as catalog:
-            cases: dict[str, Case] = {**catalog, "all interceptors": _interceptors()}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            _catalog(Path(folder)) as catalog,
+            _orders(Path(folder)) as orders,
+        ):
+            cases: dict[str, Case] = {**catalog, **orders, "all interceptors": _interceptors()}
             counts = {name: max(50, min(5000, int(0.3 / (case(100) / 100)))) for name, case in cases.items()}
             rounds: dict[str, list[float]] = {name: [] for name in cases}
             for _ in range(ROUNDS):
                 for name, case in cases.items():
                     rounds[name].append(case(counts[name]) / counts[name] * 1e6)
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    )
+    python, sqlite = platform.python_version(), sqlite3.sqlite_version
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {python}, SQLite {sqlite}")
     print(f"\n| work | CPU us, median of {ROUNDS} rounds | least | most |\n|---|---:|---:|---:|")
     for name, measured in rounds.items():
         print(f"| {name} | {statistics.median(measured):.0f} | {min(measured):.0f} | {max(measured):.0f} |")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

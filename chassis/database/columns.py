@@ -38,8 +38,8 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """The moment, in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        """Returns the time, in UTC."""
+        return None if value is None else instant(value)
 
     @property
     def python_type(self) -> type[datetime]:
@@ -52,6 +52,11 @@ def microseconds(time: datetime) -> int:
     if time.tzinfo is None:
         raise ValueError("a moment needs a time zone")
     return (time - _EPOCH) // _MICROSECOND
+
+
+def instant(stored: int) -> datetime:
+    """Returns the time of its stored form, in UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
 
 
 @cache

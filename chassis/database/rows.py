@@ -23,7 +23,8 @@ class Columns:
     """A field that differs from its column, or takes several of them.
 
     `read` makes the field's value of the columns' values. `write` makes the column's value of the field's, of several
-    columns a tuple of values; by default the column holds the field's value as it is.
+    columns a tuple of values, without the last ones when other fields write them. By default the column holds the
+    field's value as it is.
     """
 
     def __init__(self, *names: str, read: Callable[..., Any], write: Callable[[Any], Any] | None = None) -> None:
@@ -108,7 +109,7 @@ class RowCodec(Generic[T]):
             if len(field.names) == 1:
                 row[field.names[0]] = written
             else:
-                row |= zip(field.names, written, strict=True)
+                row |= zip(field.names, written, strict=False)
         return row
 
 

@@ -12,9 +12,9 @@ import structlog
 from chassis.call import Call, current_call, remaining, serving
 from chassis.kernel import ANONYMOUS, Clock, ServiceError
 from chassis.kernel.clock import monotonic
-from services.orders.domain import TOWARDS_CONFIRMATION, Order, Step
+from services.orders.order import TOWARDS_CONFIRMATION, Order, Step
 from services.orders.ports import StepRefused, StepUnfinished
-from services.orders.saga_storage import Outcome, StepRecord
+from services.orders.saga_store import Outcome, StepRecord
 
 T = TypeVar("T")
 

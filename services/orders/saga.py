@@ -18,9 +18,10 @@ import structlog
 
 from chassis.database import Database
 from chassis.kernel import Clock, Money, ServiceError
-from services.orders import events, saga_storage
+from services.orders import events, saga_store
 from services.orders.claims import ClaimLost, Claims, Decision
-from services.orders.domain import (
+from services.orders.metrics import Metrics
+from services.orders.order import (
     CHECKOUT_TIMEOUT,
     FIRST_FENCE,
     TOWARDS_CONFIRMATION,
@@ -28,7 +29,6 @@ from services.orders.domain import (
     Step,
     Work,
 )
-from services.orders.metrics import Metrics
 from services.orders.ports import Coupons, Payments, Remotes, StepRefused, Stock
 from services.orders.run import Run, StepFailed
 from services.orders.settings import OrdersSettings
@@ -179,7 +179,7 @@ class Saga:
         return Decision(change=lambda current: current.settle_cancellation(paid_back, now), closes_refunds=True)
 
     def _carry_out_refunds(self, order: Order, run: Run) -> None:
-        for refund in self._database.read(lambda connection: saga_storage.open_refunds(connection, order.id)):
+        for refund in self._database.read(lambda connection: saga_store.open_refunds(connection, order.id)):
             self._pay_back(order, run, refund.amount, f"refund/{refund.id}")
             printed = [copies for copies in refund.copies if not copies.digital]
             if refund.restock and printed:

@@ -11,10 +11,10 @@ from chassis.errors import DeadlinePassed
 from chassis.kernel import Caller
 from chassis.kernel.clock import monotonic
 from chassis.testing import FakeClock
-from services.orders.domain import Step
+from services.orders.order import Step
 from services.orders.ports import StepRefused
 from services.orders.run import Run, StepFailed
-from services.orders.saga_storage import Outcome
+from services.orders.saga_store import Outcome
 from tests.unit.test_orders_domain import an_order
 
 BUDGET = timedelta(seconds=7)

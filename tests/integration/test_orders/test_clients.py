@@ -32,10 +32,10 @@ from chassis.errors import DependencyUnavailable
 from chassis.kernel import Caller, ErrorKind, Money, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import claims, running
-from services.orders.clients import connect
-from services.orders.domain import Order
+from services.orders.order import Order
 from services.orders.ports import Basket, Remotes, StepRefused, StepUnfinished
 from services.orders.refusals import CartNotFound
+from services.orders.remotes import connect
 from tests.money import euros
 from tests.unit.test_orders_domain import a_line, an_order
 

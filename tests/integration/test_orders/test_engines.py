@@ -13,7 +13,7 @@ from bookstore.orders.v1.order_pb2 import Order
 from bookstore.orders.v1.orders_requests_pb2 import RefundOrderRequest
 
 from chassis.migrations import drift
-from services.orders import storage
+from services.orders import store
 from tests.integration.test_orders.fakes import Fault, Shop
 from tests.integration.test_orders.stand import CART, Machine, wish
 from tests.sql import sql_of
@@ -23,7 +23,7 @@ TOTAL = 2 * 999 + 333
 
 @pytest.fixture
 def machine(database_url: str, tmp_path: Path) -> Iterator[Machine]:
-    assert drift("orders", storage.metadata, database_url) == []
+    assert drift("orders", store.metadata, database_url) == []
     shop = Shop()
     shop.carts.put(CART, {"books/dune": 2, "books/ebook": 1})
     machine = Machine(tmp_path, shop, database_url=database_url)
@@ -80,4 +80,4 @@ def test_a_purchase_costs_three_transactions(machine: Machine) -> None:
         machine.process.place(wish(TOTAL))
     assert transactions == 3
     writes = [statement for statement in statements if statement.startswith(("INSERT", "UPDATE", "DELETE"))]
-    assert len(writes) == 3 + 4 + 2  # order, history, event; order, history, steps, event; order, steps
+    assert len(writes) == 2 + 3 + 2  # order, event; order, steps, event; order, steps

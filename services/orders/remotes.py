@@ -31,8 +31,8 @@ from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote, QuoteLine
 from chassis.errors import DependencyUnavailable
 from chassis.kernel import ErrorKind, Money, ServiceError
 from chassis.wire import money_from, money_message
-from services.orders.domain import CHECKOUT_TIMEOUT, Order
-from services.orders.lines import Copies, OrderLine, UnitDiscount
+from services.orders.order import CHECKOUT_TIMEOUT, Order
+from services.orders.order_lines import Copies, OrderLine, UnitDiscount
 from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
 from services.orders.refusals import CartNotFound
 

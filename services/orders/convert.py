@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from bookstore.orders.v1 import order_pb2
 from bookstore.orders.v1.orders_requests_pb2 import PlaceOrderRequest, RefundOrderRequest
 from bookstore.promotions.v1.quote_pb2 import Quote
 from google.type.postal_address_pb2 import PostalAddress
 
+from chassis.database import Columns, RowCodec
 from chassis.errors import FieldInvalid
 from chassis.idempotency import fingerprint
 from chassis.kernel import CurrencyMismatch, CurrencyUnknown, Money, etag
-from chassis.wire import money_from, money_message, timestamp
-from services.orders.checkout import Wish
-from services.orders.domain import Order, Shipment, State
-from services.orders.lines import OrderLine
+from chassis.wire import money_from, money_message, money_of, timestamp
+from services.orders.commands import PlaceOrderCommand
+from services.orders.order import Order, State, Transition, order_name, payment_name
+from services.orders.order_lines import OrderLine
+from services.orders.store import ORDERS, history_of, lines_of, order_row, shipment_of
 
-STATES: Final = {state: order_pb2.Order.State.Value(f"STATE_{state}") for state in State}
+STATES: Final[Mapping[str, Any]] = {state: order_pb2.Order.State.Value(f"STATE_{state}") for state in State}
 """The states of the contract by those of the domain."""
 
 
-def wish_of(request: PlaceOrderRequest, user: str) -> Wish:
-    """What a buyer asks for. Raises CurrencyMismatch for an unknown currency, FieldInvalid for fractions of a cent."""
+def place_order_command(request: PlaceOrderRequest, user: str) -> PlaceOrderCommand:
+    """Returns the command in a request.
+
+    Raises CurrencyMismatch for an unknown currency, FieldInvalid for fractions of a cent.
+    """
     address = request.shipping_address
-    return Wish(
+    return PlaceOrderCommand(
         user=user,
         cart=request.cart,
         payment_method=request.payment_method,
@@ -57,29 +62,8 @@ def quantities_of(request: RefundOrderRequest) -> Mapping[str, int]:
 
 
 def order_message(order: Order) -> order_pb2.Order:
-    """The order as the contract has it."""
-    return order_pb2.Order(
-        name=order.name,
-        user=order.user,
-        cart=order.cart,
-        state=STATES[order.state],
-        reject_reason=order.reject_reason if order.state is State.REJECTED else "",
-        lines=[_line_message(line) for line in order.lines],
-        quote=Quote.FromString(order.quote),
-        payment=order.payment,
-        shipping_address=_address_message(order.shipping_address),
-        refunded_total=money_message(order.refunded),
-        history=[
-            order_pb2.OrderTransition(
-                state=STATES[transition.state], change_time=timestamp(transition.time), reason=transition.reason
-            )
-            for transition in order.history
-        ],
-        shipment=_shipment_message(order.shipment),
-        create_time=timestamp(order.create_time),
-        update_time=timestamp(order.update_time),
-        etag=etag(order.version),
-    )
+    """Returns the order as the contract has it."""
+    return ORDER.of(order_row(order))
 
 
 def _line_message(line: OrderLine) -> order_pb2.OrderLine:
@@ -96,11 +80,14 @@ def _line_message(line: OrderLine) -> order_pb2.OrderLine:
     )
 
 
-def _address_message(address: bytes | None) -> PostalAddress | None:
-    return None if address is None else PostalAddress.FromString(address)
+def _transition_message(transition: Transition) -> order_pb2.OrderTransition:
+    return order_pb2.OrderTransition(
+        state=STATES[transition.state], change_time=timestamp(transition.time), reason=transition.reason
+    )
 
 
-def _shipment_message(shipment: Shipment | None) -> order_pb2.Shipment | None:
+def _shipment_message(*columns: Any) -> order_pb2.Shipment | None:
+    shipment = shipment_of(*columns)
     if shipment is None:
         return None
     return order_pb2.Shipment(
@@ -109,3 +96,28 @@ def _shipment_message(shipment: Shipment | None) -> order_pb2.Shipment | None:
         ship_time=timestamp(shipment.ship_time),
         deliver_time=timestamp(shipment.deliver_time) if shipment.deliver_time else None,
     )
+
+
+ORDER: Final = RowCodec(
+    order_pb2.Order,
+    ORDERS,
+    name=Columns("id", read=order_name),
+    user=Columns("user_name", read=str),
+    state=Columns("state", read=STATES.__getitem__),
+    reject_reason=Columns(
+        "reject_reason", "state", read=lambda reason, state: reason if state == State.REJECTED else ""
+    ),
+    lines=Columns(
+        "lines", "currency", read=lambda rows, currency: [_line_message(line) for line in lines_of(rows, currency)]
+    ),
+    quote=Columns("quote", read=Quote.FromString),
+    payment=Columns("id", "total_minor", "reached", read=payment_name),
+    shipping_address=Columns(
+        "shipping_address", read=lambda address: None if address is None else PostalAddress.FromString(address)
+    ),
+    refunded_total=Columns("refunded_minor", "currency", read=money_of),
+    history=Columns("history", read=lambda rows: [_transition_message(made) for made in history_of(rows)]),
+    shipment=Columns("ship_time", "deliver_time", "carrier", "tracking_code", read=_shipment_message),
+    etag=Columns("version", read=etag),
+)
+"""Makes the contract's order of a row."""

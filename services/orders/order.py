@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from chassis.kernel import Money, check_etag
-from services.orders.lines import Copies, OrderLine
+from services.orders.order_lines import Copies, OrderLine
 from services.orders.refusals import LineNotFound, OrderStateInvalid, PaymentPending
 
 CHECKOUT_TIMEOUT: Final = "CHECKOUT_TIMEOUT"
@@ -169,7 +169,7 @@ class Order:
     @property
     def payment(self) -> str:
         """Name of the payment; empty when none was asked for."""
-        return f"payments/{self.id}" if self.total and self.may_have_begun(Step.AUTHORIZE_PAYMENT) else ""
+        return payment_name(self.id, self.total.minor, self.progress.reached)
 
     def may_have_begun(self, step: Step) -> bool:
         """Whether the step before the pivot may have had an effect, as far as is recorded."""
@@ -294,3 +294,8 @@ class Order:
 def order_name(order_id: str) -> str:
     """The resource name of the order with the given id."""
     return f"orders/{order_id}"
+
+
+def payment_name(order_id: str, total_minor: int, reached: str | None) -> str:
+    """Returns the name of an order's payment; empty when none was asked for before the furthest step it reached."""
+    return f"payments/{order_id}" if total_minor and reached == Step.AUTHORIZE_PAYMENT else ""
