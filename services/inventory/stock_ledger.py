@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from services.inventory import storage
+from services.inventory import store
 from services.inventory.domain import Move, Movement
 from services.inventory.refusals import OutOfStock
 
@@ -29,10 +29,10 @@ def record(
     """
     movements = []
     for move in sorted(moves, key=lambda one: one.book_id):
-        stock = storage.move_copies(tx, move, now)
+        stock = store.move_copies(tx, move, now)
         if stock is None:
-            found = storage.find_stock(tx, move.book_id)
+            found = store.find_stock(tx, move.book_id)
             raise OutOfStock(move.book_id, asked=move.takes, available=found.available if found else 0)
         movements.append(Movement(move=move, stock=stock, order_id=order_id, user=user, note=note))
-    storage.add_movements(tx, movements)
+    store.add_movements(tx, movements)
     return tuple(movements)

@@ -6,9 +6,9 @@ book and order for whoever wants to sum them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -29,9 +29,9 @@ from sqlalchemy import (
     update,
 )
 
-from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.schema import chassis_tables
-from services.inventory.domain import Cause, Line, Move, Movement, Reservation, State, Stock
+from services.inventory.domain import Line, Move, Movement, Reservation, State, Stock
 
 metadata = MetaData()
 chassis_tables(metadata)
@@ -93,15 +93,27 @@ Index("reservations_active", RESERVATIONS.c.expire_time, sqlite_where=_active, p
 
 AVAILABLE: Final = STOCKS.c.on_hand - STOCKS.c.reserved
 
-SELECT_STOCKS: Final = select(
-    STOCKS.c.book_id, STOCKS.c.on_hand, STOCKS.c.reserved, STOCKS.c.version, STOCKS.c.update_time
-)
-"""All stocks, as rows for `stock_of`."""
-_STOCK: Final = SELECT_STOCKS.where(STOCKS.c.book_id == bindparam("book"))
 
+def _lines_of(rows: Iterable[tuple[str, int, int]]) -> tuple[Line, ...]:
+    return tuple(Line(book_id=book_id, quantity=quantity, returned=returned) for book_id, quantity, returned in rows)
+
+
+_STOCK: Final = RowCodec(Stock, STOCKS)
+_RESERVATION: Final = RowCodec(
+    Reservation,
+    RESERVATIONS,
+    state=Columns("state", read=State),
+    lines=Columns(
+        "lines",
+        read=_lines_of,
+        write=lambda lines: [[line.book_id, line.quantity, line.returned] for line in lines],
+    ),
+)
+
+_BY_BOOK: Final = Statement(select(*_STOCK.columns).where(STOCKS.c.book_id == bindparam("book")), _STOCK)
 _on_hand_after = STOCKS.c.on_hand + bindparam("on_hand_delta", type_=BigInteger)
 _reserved_after = STOCKS.c.reserved + bindparam("reserved_delta", type_=BigInteger)
-_MOVE_COPIES: Final = (
+_MOVE_COPIES: Final = Statement(
     update(STOCKS)
     .where(STOCKS.c.book_id == bindparam("book"), _reserved_after >= 0, _on_hand_after >= _reserved_after)
     .values(
@@ -110,70 +122,45 @@ _MOVE_COPIES: Final = (
         version=STOCKS.c.version + 1,
         update_time=bindparam("now"),
     )
-    .returning(STOCKS.c.on_hand, STOCKS.c.reserved, STOCKS.c.version)
+    .returning(*_STOCK.columns),
+    _STOCK,
 )
-
-SELECT_MOVEMENTS: Final = select(
-    MOVEMENTS.c.book_id,
-    MOVEMENTS.c.version,
-    MOVEMENTS.c.cause,
-    MOVEMENTS.c.on_hand_delta,
-    MOVEMENTS.c.reserved_delta,
-    MOVEMENTS.c.on_hand,
-    MOVEMENTS.c.reserved,
-    MOVEMENTS.c.order_id,
-    MOVEMENTS.c.user_name,
-    MOVEMENTS.c.note,
-    MOVEMENTS.c.create_time,
+_ADD_MOVEMENTS: Final = Statement(insert(MOVEMENTS), keys=tuple(column.name for column in MOVEMENTS.c))
+_of_order = select(*_RESERVATION.columns).where(RESERVATIONS.c.id == bindparam("order_id"))
+_LOCKED_RESERVATION: Final = Statement(_of_order.with_for_update(), _RESERVATION)
+_CHANGE_RESERVATION: Final = Statement(
+    update(RESERVATIONS).where(RESERVATIONS.c.id == bindparam("order_id")), keys=("state", "lines", "version")
 )
-"""The whole ledger, as rows for `movement_of`."""
-_ADD_MOVEMENTS: Final = insert(MOVEMENTS)
-
-_RESERVATION: Final = select(
-    RESERVATIONS.c.id,
-    RESERVATIONS.c.state,
-    RESERVATIONS.c.lines,
-    RESERVATIONS.c.create_time,
-    RESERVATIONS.c.expire_time,
-    RESERVATIONS.c.version,
-).where(RESERVATIONS.c.id == bindparam("reservation"))
-_LOCKED_RESERVATION: Final = _RESERVATION.with_for_update()
-_CHANGE_RESERVATION: Final = update(RESERVATIONS).where(RESERVATIONS.c.id == bindparam("reservation"))
-_OVERDUE: Final = (
+_OVERDUE: Final = Statement(
     select(RESERVATIONS.c.id)
-    .where(_active, RESERVATIONS.c.expire_time <= bindparam("now", type_=Instant))
+    .where(_active, RESERVATIONS.c.expire_time <= bindparam("now"))
     .order_by(RESERVATIONS.c.expire_time)
-    .limit(bindparam("most"))
+    .limit(bindparam("most")),
+    str,
 )
 
 
 def find_stock(connection: Connection, book_id: str) -> Stock | None:
-    """The stock of a book."""
-    row = connection.execute(_STOCK, {"book": book_id}).one_or_none()
-    return None if row is None else stock_of(row)
+    """Returns the stock of a book."""
+    return _BY_BOOK.first(connection, book=book_id)
 
 
 def open_stock(tx: Connection, book_id: str, now: datetime) -> bool:
-    """Opens an empty stock unless there is one; says whether it did."""
-    empty = {"book_id": book_id, "on_hand": 0, "reserved": 0, "version": 0, "update_time": now}
-    return insert_if_absent(tx, STOCKS, empty)
+    """Opens an empty stock unless there is one; returns whether it did."""
+    return insert_if_absent(
+        tx, STOCKS, stock_row(Stock(book_id=book_id, on_hand=0, reserved=0, version=0, update_time=now))
+    )
 
 
 def move_copies(tx: Connection, move: Move, now: datetime) -> Stock | None:
     """Makes a move if the stock allows it, in one statement; None, with nothing done, if not or without a stock."""
-    row = tx.execute(
-        _MOVE_COPIES,
-        {"book": move.book_id, "on_hand_delta": move.on_hand, "reserved_delta": move.reserved, "now": now},
-    ).one_or_none()
-    if row is None:
-        return None
-    return Stock(book_id=move.book_id, on_hand=row.on_hand, reserved=row.reserved, version=row.version, update_time=now)
+    return _MOVE_COPIES.first(tx, book=move.book_id, on_hand_delta=move.on_hand, reserved_delta=move.reserved, now=now)
 
 
 def add_movements(tx: Connection, movements: Sequence[Movement]) -> None:
     """Writes entries of the ledger, in one statement."""
-    tx.execute(
-        _ADD_MOVEMENTS,
+    _ADD_MOVEMENTS.run_many(
+        tx,
         [
             {
                 "book_id": movement.stock.book_id,
@@ -193,94 +180,36 @@ def add_movements(tx: Connection, movements: Sequence[Movement]) -> None:
     )
 
 
-def find_reservation(connection: Connection, order_id: str) -> Reservation | None:
-    """The reservation of an order."""
-    row = connection.execute(_RESERVATION, {"reservation": order_id}).one_or_none()
-    return None if row is None else _reservation_of(row)
-
-
 def lock_reservation(tx: Connection, order_id: str) -> Reservation | None:
-    """The reservation of an order, which nobody else can change before the transaction ends."""
-    row = tx.execute(_LOCKED_RESERVATION, {"reservation": order_id}).one_or_none()
-    return None if row is None else _reservation_of(row)
+    """Returns the reservation of an order, which no other transaction can change before this one ends."""
+    return _LOCKED_RESERVATION.first(tx, order_id=order_id)
 
 
 def add_reservation(tx: Connection, reservation: Reservation) -> bool:
-    """Adds a reservation unless the order has one; says whether it did."""
-    values = {
-        "id": reservation.id,
-        "state": reservation.state.value,
-        "lines": _lines_json(reservation),
-        "create_time": reservation.create_time,
-        "expire_time": reservation.expire_time,
-        "version": reservation.version,
-    }
-    return insert_if_absent(tx, RESERVATIONS, values)
+    """Adds a reservation unless the order has one; returns whether it did."""
+    return insert_if_absent(tx, RESERVATIONS, reservation_row(reservation))
 
 
 def change_reservation(tx: Connection, reservation: Reservation) -> None:
-    """Writes what became of a reservation that was locked."""
-    tx.execute(
-        _CHANGE_RESERVATION,
-        {
-            "reservation": reservation.id,
-            "state": reservation.state.value,
-            "lines": _lines_json(reservation),
-            "version": reservation.version,
-        },
-    )
+    """Writes a reservation that was locked over its former self."""
+    _CHANGE_RESERVATION.run(tx, order_id=reservation.id, **reservation_row(reservation))
 
 
 def add_release(tx: Connection, order_id: str, request_id: str, now: datetime) -> bool:
-    """Notes the key of a return; says whether it is new."""
+    """Records the key of a return; returns whether it is new."""
     return insert_if_absent(tx, RELEASES, {"reservation_id": order_id, "request_id": request_id, "create_time": now})
 
 
 def overdue_reservations(connection: Connection, now: datetime, *, most: int) -> list[str]:
-    """The orders of active reservations whose time is over, longest overdue first."""
-    return list(connection.execute(_OVERDUE, {"now": now, "most": most}).scalars())
+    """Returns the orders of active reservations whose time is over, longest overdue first."""
+    return _OVERDUE.all(connection, now=now, most=most)
 
 
-def stock_of(row: AnyRow) -> Stock:
-    """The stock in a row of SELECT_STOCKS."""
-    return Stock(
-        book_id=row.book_id,
-        on_hand=row.on_hand,
-        reserved=row.reserved,
-        version=row.version,
-        update_time=row.update_time,
-    )
+def stock_row(stock: Stock) -> dict[str, Any]:
+    """Returns the values of STOCKS' columns."""
+    return _STOCK.values(stock)
 
 
-def movement_of(row: AnyRow) -> Movement:
-    """The entry in a row of SELECT_MOVEMENTS."""
-    return Movement(
-        move=Move(book_id=row.book_id, cause=Cause(row.cause), on_hand=row.on_hand_delta, reserved=row.reserved_delta),
-        stock=Stock(
-            book_id=row.book_id,
-            on_hand=row.on_hand,
-            reserved=row.reserved,
-            version=row.version,
-            update_time=row.create_time,
-        ),
-        order_id=row.order_id,
-        user=row.user_name,
-        note=row.note,
-    )
-
-
-def _reservation_of(row: AnyRow) -> Reservation:
-    return Reservation(
-        id=row.id,
-        state=State(row.state),
-        lines=tuple(
-            Line(book_id=book_id, quantity=quantity, returned=returned) for book_id, quantity, returned in row.lines
-        ),
-        create_time=row.create_time,
-        expire_time=row.expire_time,
-        version=row.version,
-    )
-
-
-def _lines_json(reservation: Reservation) -> list[list[str | int]]:
-    return [[line.book_id, line.quantity, line.returned] for line in reservation.lines]
+def reservation_row(reservation: Reservation) -> dict[str, Any]:
+    """Returns the values of RESERVATIONS' columns."""
+    return _RESERVATION.values(reservation)
