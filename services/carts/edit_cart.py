@@ -21,8 +21,9 @@ from chassis.database import Database
 from chassis.errors import DependencyUnavailable
 from chassis.idempotency import Answers
 from chassis.kernel import Caller, Clock, Ids, check_etag
-from services.carts import storage
-from services.carts.clients import Catalog, Prices
+from services.carts import store
+from services.carts.cart_access import is_expired, open_cart, own_cart_id
+from services.carts.convert import cart_message, seen_in
 from services.carts.domain import (
     BookNotFound,
     Cart,
@@ -35,8 +36,7 @@ from services.carts.domain import (
     Seen,
     cart_name,
 )
-from services.carts.messages import cart_message, seen_in
-from services.carts.opening import is_expired, open_cart, own_cart_id
+from services.carts.remotes import Catalog, Prices
 
 _ATTEMPTS: Final = 4
 _GUEST_ID_BITS: Final = 256
@@ -66,7 +66,7 @@ Check = Callable[[_Draft, Quote | None], dict[str, Seen]]
 """Refuses what the quote shows to be wrong; answers what else was seen of books."""
 
 
-class Editing:
+class EditCart:
     """The changes a cart goes through; each answers the cart, priced."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Editing:
 
         def draft(connection: Connection) -> _Draft:
             own = open_cart(connection, cart_id, caller, self._now)
-            source = storage.find_cart(connection, source_id)
+            source = store.find_cart(connection, source_id)
             if source is None or not source.guest or source.merged_into not in (None, cart_id):
                 raise CartNotFound(cart_name(source_id))
             if source.merged_into is not None:
@@ -217,11 +217,11 @@ class Editing:
 
     def _written(self, tx: Connection, draft: _Draft, quote: Quote | None) -> cart_pb2.Cart:
         """Raises _CartChanged, which undoes the transaction."""
-        if draft.after.version != draft.before.version and not storage.write_cart(tx, draft.before, draft.after):
+        if draft.after.version != draft.before.version and not store.write_cart(tx, draft.before, draft.after):
             raise _CartChanged
         if draft.buried is not None:
             dead = self._stamped(replace(draft.buried.clear(), merged_into=draft.after.id))
-            if not storage.write_cart(tx, draft.buried, dead):
+            if not store.write_cart(tx, draft.buried, dead):
                 raise _CartChanged
         return cart_message(draft.after, quote, draft.losses)
 

@@ -6,13 +6,13 @@ from bookstore.carts.v1 import cart_pb2
 
 from chassis.database import Database
 from chassis.kernel import Caller, Clock
-from services.carts.clients import Prices
+from services.carts.cart_access import open_cart
+from services.carts.convert import cart_message
 from services.carts.domain import CurrencyMismatch
-from services.carts.messages import cart_message
-from services.carts.opening import open_cart
+from services.carts.remotes import Prices
 
 
-class Reading:
+class CartQueries:
     """Reads carts: one statement and one call to promotions each."""
 
     def __init__(self, database: Database, *, clock: Clock, prices: Prices) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from chassis.database import Database
 from chassis.kernel import Clock
-from services.carts import storage
+from services.carts import store
 
 
-class Sweeping:
+class ExpireCarts:
     """Deletes expired carts; answering does not wait for it, since an expired cart is not found anyway."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -16,5 +16,5 @@ class Sweeping:
 
     def run(self) -> None:
         """Deletes all that have expired, batch by batch."""
-        while self._database.transact(lambda tx: storage.delete_expired(tx, self._clock.now())):
+        while self._database.transact(lambda tx: store.delete_expired(tx, self._clock.now())):
             continue

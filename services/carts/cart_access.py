@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from chassis.interceptors.access import TokenRequired
 from chassis.kernel import Caller, resource_id
 from chassis.requests import id_in
-from services.carts import storage
+from services.carts import store
 from services.carts.domain import Cart, CartNotFound, cart_name
 
 _ME: Final = "me"
@@ -40,7 +40,7 @@ def open_cart(connection: Connection, identifier: str, caller: Caller, now: date
 
     Raises CartNotFound when there is none, when it is another user's, dead or expired.
     """
-    found = storage.find_cart(connection, identifier)
+    found = store.find_cart(connection, identifier)
     if identifier == own_cart_id(caller):
         return found or Cart(id=identifier, guest=False)
     if found is None or not found.guest or found.merged_into is not None or is_expired(found, now):
