@@ -11,13 +11,13 @@ from bookstore.notifications.v1.notifications_service_pb2_grpc import add_Notifi
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.notifications.api import NotificationsApi
-from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
 from services.notifications.mailer import Mailer
+from services.notifications.queries import NotificationQueries
 from services.notifications.queueing import Queueing
-from services.notifications.reading import Reading
+from services.notifications.remotes import GrpcDirectory
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import SmtpMailer
 
@@ -42,7 +42,11 @@ def build(runtime: Runtime) -> Service:
     database.on_commit(worker.wake)
     return Service(
         name="notifications",
-        servicers=(Servicer(add_NotificationServiceServicer_to_server, NotificationsApi(reading=Reading(database))),),
+        servicers=(
+            Servicer(
+                add_NotificationServiceServicer_to_server, NotificationsApi(queries=NotificationQueries(database))
+            ),
+        ),
         subscriptions=subscriptions(Queueing(clock=clock, ids=runtime.ids)),
         workers=(worker,),
     )

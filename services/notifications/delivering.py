@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from chassis.database import Database
 from chassis.kernel import Clock, ServiceError
-from services.notifications import letters, storage
-from services.notifications.clients import Directory
+from services.notifications import letters, store
 from services.notifications.domain import Failure, Notification, State
 from services.notifications.mailer import AddressRefused, Mail, Mailer, MailerUnavailable
+from services.notifications.remotes import Directory
 
 _MOST_PER_RUN: Final = 100
 
@@ -56,11 +56,11 @@ class Delivering:
 
     def _claim(self, tx: Connection) -> Notification | None:
         now = self._clock.now()
-        queued = storage.next_due(tx, now)
+        queued = store.next_due(tx, now)
         if queued is None:
             return None
         claimed = queued.claim(now)
-        storage.write_progress(tx, queued, claimed)
+        store.write_progress(tx, queued, claimed)
         return claimed
 
     def _deliver(self, notification: Notification) -> None:
@@ -78,7 +78,7 @@ class Delivering:
             else:
                 after = notification.failed(failure, now, most_attempts=self._most_attempts)
                 span.set_status(trace.StatusCode.ERROR, failure)
-            self._database.transact(lambda tx: storage.write_progress(tx, notification, after))
+            self._database.transact(lambda tx: store.write_progress(tx, notification, after))
             level = _log.info if after.state is not State.FAILED else _log.error
             level(
                 "mail attempted",
