@@ -12,7 +12,7 @@ from chassis.worker import Worker
 from services.payments.api import PaymentsApi
 from services.payments.collecting import Collecting
 from services.payments.provider import GuardedProvider
-from services.payments.reading import Reading
+from services.payments.queries import PaymentQueries
 from services.payments.recording import Recording
 from services.payments.sandbox import SandboxProvider
 
@@ -26,7 +26,7 @@ def build(runtime: Runtime) -> Service:
         recording=Recording(clock=runtime.clock, outbox=runtime.outbox),
         provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock)),
     )
-    api = PaymentsApi(reading=Reading(runtime.database), collecting=collecting)
+    api = PaymentsApi(queries=PaymentQueries(runtime.database), collecting=collecting)
     return Service(
         name="payments",
         servicers=(Servicer(add_PaymentServiceServicer_to_server, api),),

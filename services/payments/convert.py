@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from bookstore.payments.v1 import payment_pb2
 from bookstore.payments.v1.payments_service_pb2 import AuthorizePaymentRequest
 from google.type.money_pb2 import Money as MoneyMessage
 
+from chassis.database import Columns, RowCodec
 from chassis.kernel import etag
 from chassis.requests import id_in
-from chassis.wire import money_from, money_message, timestamp
-from services.payments.domain import Charge, Payment, State
+from chassis.wire import money_from, money_message, money_of
+from services.payments.domain import Charge, Payment, State, payment_name
 from services.payments.ledger import Balance, balanced
+from services.payments.store import PAYMENTS, payment_row
 
-_STATES: Final = {state: payment_pb2.Payment.State.Value(f"STATE_{state}") for state in State}
+_STATES: Final[Mapping[str, Any]] = {state: payment_pb2.Payment.State.Value(f"STATE_{state}") for state in State}
 
 
 def charge_of(request: AuthorizePaymentRequest) -> Charge:
@@ -27,27 +30,28 @@ def charge_of(request: AuthorizePaymentRequest) -> Charge:
     )
 
 
+def _amount(minor: int | None, currency: str | None) -> MoneyMessage | None:
+    return None if minor is None or currency is None else money_of(minor, currency)
+
+
+PAYMENT: Final = RowCodec(
+    payment_pb2.Payment,
+    PAYMENTS,
+    name=Columns("id", read=payment_name),
+    order=Columns("id", read="orders/{}".format),
+    user=Columns("payer", read=str),
+    state=Columns("state", read=_STATES.__getitem__),
+    amount=Columns("amount_minor", "currency", read=_amount),
+    captured_amount=Columns("captured_minor", "currency", read=_amount),
+    refunded_amount=Columns("refunded_minor", "currency", read=_amount),
+    etag=Columns("version", read=etag),
+)
+"""Makes the contract's payment of a row."""
+
+
 def payment_message(payment: Payment) -> payment_pb2.Payment:
-    """The payment as the contract has it."""
-    amounts: dict[str, MoneyMessage] = {}
-    if payment.amount is not None:
-        amounts = {
-            "amount": money_message(payment.amount),
-            "captured_amount": money_message(payment.money(payment.captured_minor)),
-            "refunded_amount": money_message(payment.money(payment.refunded_minor)),
-        }
-    return payment_pb2.Payment(
-        name=payment.name,
-        order=payment.order,
-        user=payment.user,
-        state=_STATES[payment.state],
-        method=payment.method,
-        decline_reason=payment.decline_reason,
-        create_time=timestamp(payment.create_time),
-        update_time=timestamp(payment.update_time),
-        etag=etag(payment.version),
-        **amounts,
-    )
+    """Returns the payment as the contract has it."""
+    return PAYMENT.of(payment_row(payment))
 
 
 def trial_balance_message(balances: tuple[Balance, ...]) -> payment_pb2.TrialBalance:

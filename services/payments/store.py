@@ -6,7 +6,6 @@ that of the step, so that a step cannot be booked twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Money
 from chassis.schema import chassis_tables
 from services.payments.domain import Payment, State, Step
@@ -95,33 +94,6 @@ LEDGER_LINES: Final = Table(
     Index("ledger_lines_account", "account", "currency", "amount_minor"),
 )
 
-SELECT_PAYMENTS: Final = select(*PAYMENTS.c)
-"""All payments, as rows for `payment_of`."""
-_BY_ID: Final = SELECT_PAYMENTS.where(PAYMENTS.c.id == bindparam("payment_id"))
-_UPDATE: Final = update(PAYMENTS).where(PAYMENTS.c.id == bindparam("payment_id"))
-_THIS_STEP: Final = (STEPS.c.payment_id == bindparam("of_payment"), STEPS.c.step_key == bindparam("under"))
-_STEP: Final = select(*STEPS.c).where(*_THIS_STEP)
-_UPDATE_STEP: Final = update(STEPS).where(*_THIS_STEP, _open)
-_REFUNDS_UNDER_WAY: Final = select(func.coalesce(func.sum(STEPS.c.amount_minor), 0)).where(
-    STEPS.c.payment_id == bindparam("payment_id"), STEPS.c.step == Step.REFUND.value, _open
-)
-_DUE: Final = (
-    select(*STEPS.c, PAYMENTS.c.currency, PAYMENTS.c.method)
-    .join(PAYMENTS, PAYMENTS.c.id == STEPS.c.payment_id)
-    .where(STEPS.c.due <= bindparam("now", type_=Instant))
-    .order_by(STEPS.c.due)
-    .limit(bindparam("most"))
-)
-_BALANCES: Final = (
-    select(
-        LEDGER_LINES.c.account,
-        LEDGER_LINES.c.currency,
-        func.sum(LEDGER_LINES.c.amount_minor, type_=BigInteger).label("balance_minor"),
-    )
-    .group_by(LEDGER_LINES.c.account, LEDGER_LINES.c.currency)
-    .order_by(LEDGER_LINES.c.account, LEDGER_LINES.c.currency)
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -140,24 +112,81 @@ class Task:
         return f"{self.payment_id}/{self.key}"
 
 
+_PAYMENT: Final = RowCodec(
+    Payment,
+    PAYMENTS,
+    user=Columns("payer", read=str),
+    amount=Columns(
+        "amount_minor",
+        "currency",
+        read=lambda minor, currency: None if currency is None else Money(minor=minor, currency=currency),
+        write=lambda amount: (amount.minor, amount.currency) if amount else (None, None),
+    ),
+    state=Columns("state", read=State),
+)
+_BY_ID: Final = Statement(select(*_PAYMENT.columns).where(PAYMENTS.c.id == bindparam("payment_id")), _PAYMENT)
+_UPDATE: Final = Statement(
+    update(PAYMENTS).where(PAYMENTS.c.id == bindparam("payment_id")),
+    keys=tuple(name for name in _PAYMENT.names if name != "id"),
+)
+_this_step = (STEPS.c.payment_id == bindparam("of_payment"), STEPS.c.step_key == bindparam("under"))
+_STEP: Final = Statement(select(STEPS.c.amount_minor, STEPS.c.due).where(*_this_step))
+_UPDATE_STEP: Final = Statement(update(STEPS).where(*_this_step, _open), keys=("due", "attempts"))
+_REFUNDS_UNDER_WAY: Final = Statement(
+    select(func.coalesce(func.sum(STEPS.c.amount_minor), 0)).where(
+        STEPS.c.payment_id == bindparam("payment_id"), STEPS.c.step == Step.REFUND.value, _open
+    ),
+    int,
+)
+
+
+def _task_of(payment_id: str, step: str, key: str, minor: int, currency: str, method: str, attempts: int) -> Task:
+    amount = Money(minor=minor, currency=currency)
+    return Task(payment_id=payment_id, step=Step(step), key=key, amount=amount, method=method, attempts=attempts)
+
+
+_DUE: Final = Statement(
+    select(
+        STEPS.c.payment_id,
+        STEPS.c.step,
+        STEPS.c.step_key,
+        STEPS.c.amount_minor,
+        PAYMENTS.c.currency,
+        PAYMENTS.c.method,
+        STEPS.c.attempts,
+    )
+    .join(PAYMENTS, PAYMENTS.c.id == STEPS.c.payment_id)
+    .where(STEPS.c.due <= bindparam("now"))
+    .order_by(STEPS.c.due)
+    .limit(bindparam("most")),
+    _task_of,
+)
+_BOOK: Final = Statement(insert(LEDGER_LINES), keys=tuple(column.name for column in LEDGER_LINES.c))
+_BALANCES: Final = Statement(
+    select(LEDGER_LINES.c.account, LEDGER_LINES.c.currency, func.sum(LEDGER_LINES.c.amount_minor, type_=BigInteger))
+    .group_by(LEDGER_LINES.c.account, LEDGER_LINES.c.currency)
+    .order_by(LEDGER_LINES.c.account, LEDGER_LINES.c.currency),
+    lambda account, currency, minor: Balance(account=account, amount=Money(minor=int(minor), currency=currency)),
+)
+
+
 def find_payment(connection: Connection, payment_id: str) -> Payment | None:
-    """The payment with the id."""
-    row = connection.execute(_BY_ID, {"payment_id": payment_id}).one_or_none()
-    return None if row is None else payment_of(row)
+    """Returns the payment with the id."""
+    return _BY_ID.first(connection, payment_id=payment_id)
 
 
 def add_payment(tx: Connection, payment: Payment) -> bool:
-    """Adds a payment unless there is one with its id; says whether it did."""
-    return insert_if_absent(tx, PAYMENTS, _values(payment))
+    """Adds a payment unless there is one with its id; returns whether it did."""
+    return insert_if_absent(tx, PAYMENTS, payment_row(payment))
 
 
 def replace_payment(tx: Connection, payment: Payment) -> None:
     """Writes a payment over its former self."""
-    tx.execute(_UPDATE, {"payment_id": payment.id, **_values(payment)})
+    _UPDATE.run(tx, payment_id=payment.id, **payment_row(payment))
 
 
 def add_step(tx: Connection, task: Task, *, due: datetime, now: datetime) -> bool:
-    """Records that a step is meant, unless it was before; says whether it did."""
+    """Records that a step is intended, unless it was before; returns whether it did."""
     return insert_if_absent(
         tx,
         STEPS,
@@ -174,48 +203,35 @@ def add_step(tx: Connection, task: Task, *, due: datetime, now: datetime) -> boo
 
 
 def find_step(connection: Connection, payment_id: str, key: str) -> tuple[int, bool] | None:
-    """The amount in minor units of a step and whether it is still open; None when it was never meant."""
-    row = connection.execute(_STEP, {"of_payment": payment_id, "under": key}).one_or_none()
+    """Returns the amount in minor units of a step and whether it is still open; None when it was never intended."""
+    row = _STEP.first(connection, of_payment=payment_id, under=key)
     return None if row is None else (row.amount_minor, row.due is not None)
 
 
 def close_step(tx: Connection, task: Task) -> bool:
-    """Notes that the answer to a step is recorded; says whether it was open."""
+    """Records that a step has its result; returns whether it was open."""
     return postpone_step(tx, task, None)
 
 
 def postpone_step(tx: Connection, task: Task, due: datetime | None) -> bool:
-    """Sets when an open step is asked again; says whether it was open."""
-    values = {"of_payment": task.payment_id, "under": task.key, "due": due, "attempts": task.attempts}
-    return tx.execute(_UPDATE_STEP, values).rowcount == 1
+    """Sets when an open step is tried again; returns whether it was open."""
+    return _UPDATE_STEP.run(tx, of_payment=task.payment_id, under=task.key, due=due, attempts=task.attempts) == 1
 
 
 def due_steps(tx: Connection, now: datetime, limit: int) -> list[Task]:
-    """Open steps whose time has come, longest waiting first."""
-    return [
-        Task(
-            payment_id=row.payment_id,
-            step=Step(row.step),
-            key=row.step_key,
-            amount=Money(minor=row.amount_minor, currency=row.currency),
-            method=row.method,
-            attempts=row.attempts,
-        )
-        for row in tx.execute(_DUE, {"now": now, "most": limit})
-    ]
+    """Returns the open steps that are due, longest waiting first."""
+    return _DUE.all(tx, now=now, most=limit)
 
 
 def refunds_under_way(tx: Connection, payment_id: str) -> int:
-    """What open refunds of a payment come to, in minor units."""
-    under_way: int = tx.execute(_REFUNDS_UNDER_WAY, {"payment_id": payment_id}).scalar_one()
-    return int(under_way)
+    """Returns the sum of a payment's open refunds, in minor units."""
+    return _REFUNDS_UNDER_WAY.first(tx, payment_id=payment_id) or 0
 
 
 def book(tx: Connection, payment_id: str, step: Step, *, key: str, amount: Money, now: datetime) -> None:
     """Writes the ledger entry of a step that moved `amount`; `key` is the step's among the payment's."""
-    lines = entry(step, amount).items()
-    tx.execute(
-        insert(LEDGER_LINES),
+    _BOOK.run_many(
+        tx,
         [
             {
                 "payment_id": payment_id,
@@ -225,50 +241,16 @@ def book(tx: Connection, payment_id: str, step: Step, *, key: str, amount: Money
                 "amount_minor": part.minor,
                 "booked": now,
             }
-            for account, part in lines
+            for account, part in entry(step, amount).items()
         ],
     )
 
 
 def balances(connection: Connection) -> tuple[Balance, ...]:
-    """The balance of every account in every currency, by account and currency."""
-    rows: Sequence[AnyRow] = connection.execute(_BALANCES).all()
-    return tuple(
-        Balance(account=row.account, amount=Money(minor=int(row.balance_minor), currency=row.currency)) for row in rows
-    )
+    """Returns the balance of every account in every currency, by account and currency."""
+    return tuple(_BALANCES.all(connection))
 
 
-def payment_of(row: AnyRow) -> Payment:
-    """The payment in a row of SELECT_PAYMENTS."""
-    return Payment(
-        id=row.id,
-        user=row.payer,
-        amount=None if row.currency is None else Money(minor=row.amount_minor, currency=row.currency),
-        method=row.method,
-        state=State(row.state),
-        create_time=row.create_time,
-        update_time=row.update_time,
-        authorized_minor=row.authorized_minor,
-        captured_minor=row.captured_minor,
-        refunded_minor=row.refunded_minor,
-        decline_reason=row.decline_reason,
-        version=row.version,
-    )
-
-
-def _values(payment: Payment) -> dict[str, Any]:
-    return {
-        "id": payment.id,
-        "version": payment.version,
-        "state": payment.state.value,
-        "payer": payment.user,
-        "currency": payment.amount.currency if payment.amount else None,
-        "amount_minor": payment.amount.minor if payment.amount else None,
-        "authorized_minor": payment.authorized_minor,
-        "captured_minor": payment.captured_minor,
-        "refunded_minor": payment.refunded_minor,
-        "method": payment.method,
-        "decline_reason": payment.decline_reason,
-        "create_time": payment.create_time,
-        "update_time": payment.update_time,
-    }
+def payment_row(payment: Payment) -> dict[str, Any]:
+    """Returns the values of PAYMENTS' columns."""
+    return _PAYMENT.values(payment)
