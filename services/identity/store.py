@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -21,14 +21,13 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
-    exists,
     insert,
     select,
     true,
     update,
 )
 
-from chassis.database import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Role
 from chassis.schema import chassis_tables
 from services.identity.domain import NO_FAILURES, Failures, User, UserState
@@ -96,22 +95,6 @@ SIGN_IN_FAILURES: Final = Table(
 )
 """Wrong passwords of the last minute, for addresses with and without an account."""
 
-USER_COLUMNS: Final = tuple(column for column in USERS.c if column.name != "password_hash")
-"""What makes a User."""
-
-_by_id = select(*USER_COLUMNS).where(USERS.c.id == bindparam("user_id"))
-_credentials = select(*USER_COLUMNS, USERS.c.password_hash).where(USERS.c.email == bindparam("address"))
-_other_administrator = select(
-    exists().where(_administrators, USERS.c.state == UserState.ACTIVE, USERS.c.id != bindparam("user_id"))
-)
-_update = update(USERS).where(USERS.c.id == bindparam("user_id"))
-_set_password = _update.values(password_hash=bindparam("new_hash"))
-_failures = select(SIGN_IN_FAILURES.c.failures, SIGN_IN_FAILURES.c.since).where(
-    SIGN_IN_FAILURES.c.address == bindparam("of")
-)
-_add_failures = insert(SIGN_IN_FAILURES)
-_forget_failures = delete(SIGN_IN_FAILURES).where(SIGN_IN_FAILURES.c.address == bindparam("of"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -121,88 +104,93 @@ class Credentials:
     password_hash: str = field(repr=False)
 
 
+def roles_of(staff: bool, admin: bool) -> frozenset[Role]:
+    """Returns the roles in the columns of an account."""
+    held = {Role.CUSTOMER: True, Role.STAFF: staff, Role.ADMIN: admin}
+    return frozenset(role for role, has in held.items() if has)
+
+
+USER: Final = RowCodec(
+    User,
+    USERS,
+    email=Columns("email", read=lambda email: email or "", write=lambda email: email or None),
+    roles=Columns("staff", "admin", read=roles_of, write=lambda roles: (Role.STAFF in roles, Role.ADMIN in roles)),
+    state=Columns("state", read=UserState),
+)
+"""Makes an account of a row."""
+_this = USERS.c.id == bindparam("user_id")
+_BY_ID: Final = Statement(select(*USER.columns).where(_this), USER)
+_CREDENTIALS: Final = Statement(
+    select(USERS.c.password_hash, *USER.columns).where(USERS.c.email == bindparam("address")),
+    lambda password_hash, *user: Credentials(user=USER(*user), password_hash=password_hash),
+)
+_OTHER_ADMINISTRATOR: Final = Statement(
+    select(USERS.c.id)
+    .where(_administrators, USERS.c.state == UserState.ACTIVE, USERS.c.id != bindparam("user_id"))
+    .limit(1),
+    str,
+)
+_mutable = tuple(name for name in USER.names if name != "id")
+_UPDATE: Final = Statement(update(USERS).where(_this), keys=_mutable)
+_CLOSE: Final = Statement(update(USERS).where(_this).values(password_hash=None), keys=_mutable)
+_SET_PASSWORD: Final = Statement(update(USERS).where(_this), keys=("password_hash",))
+_of_address = SIGN_IN_FAILURES.c.address == bindparam("of")
+_FAILURES: Final = Statement(
+    select(SIGN_IN_FAILURES.c.failures, SIGN_IN_FAILURES.c.since).where(_of_address),
+    lambda failures, since: Failures(count=failures, since=since),
+)
+_ADD_FAILURES: Final = Statement(insert(SIGN_IN_FAILURES), keys=("address", "failures", "since"))
+_FORGET_FAILURES: Final = Statement(delete(SIGN_IN_FAILURES).where(_of_address))
+_PURGE_FAILURES: Final = Statement(delete(SIGN_IN_FAILURES).where(SIGN_IN_FAILURES.c.since < bindparam("before")))
+
+
 def find_user(connection: Connection, user_id: str) -> User | None:
-    """The account with the id, deleted or not."""
-    row = connection.execute(_by_id, {"user_id": user_id}).one_or_none()
-    return None if row is None else user_of(row)
+    """Returns the account with the id, deleted or not."""
+    return _BY_ID.first(connection, user_id=user_id)
 
 
 def find_credentials(connection: Connection, email: str) -> Credentials | None:
-    """The account with the (normal) mail address."""
-    row = connection.execute(_credentials, {"address": email}).one_or_none()
-    return None if row is None else Credentials(user=user_of(row), password_hash=row.password_hash)
+    """Returns the account with the (normal) email address."""
+    return _CREDENTIALS.first(connection, address=email)
 
 
 def has_other_administrator(connection: Connection, user_id: str) -> bool:
-    """Whether somebody else than `user_id` is an active administrator."""
-    found: bool = connection.execute(_other_administrator, {"user_id": user_id}).scalar_one()
-    return found
+    """Returns whether another account than `user_id` is an active administrator's."""
+    return _OTHER_ADMINISTRATOR.first(connection, user_id=user_id) is not None
 
 
 def add_user(tx: Connection, user: User, *, password_hash: str) -> bool:
-    """Adds an account unless its mail address is taken; says whether it did."""
-    return insert_if_absent(tx, USERS, {**_values(user), "password_hash": password_hash})
+    """Adds an account unless its email address is taken; returns whether it did."""
+    return insert_if_absent(tx, USERS, {**USER.values(user), "password_hash": password_hash})
 
 
 def replace_user(tx: Connection, user: User) -> None:
     """Writes an account over its former self; a deleted one loses its password."""
-    values = _values(user)
-    if user.deleted:
-        values["password_hash"] = None
-    tx.execute(_update, {"user_id": user.id, **values})
+    statement = _CLOSE if user.deleted else _UPDATE
+    statement.run(tx, user_id=user.id, **USER.values(user))
 
 
 def set_password(tx: Connection, user_id: str, password_hash: str) -> None:
     """Replaces the hash of an account's password."""
-    tx.execute(_set_password, {"user_id": user_id, "new_hash": password_hash})
+    _SET_PASSWORD.run(tx, user_id=user_id, password_hash=password_hash)
 
 
 def find_failures(connection: Connection, address: str) -> Failures:
-    """The wrong passwords counted for a mail address, given as its digest."""
-    row = connection.execute(_failures, {"of": address}).one_or_none()
-    return NO_FAILURES if row is None else Failures(count=row.failures, since=row.since)
+    """Returns the wrong passwords counted for an email address, given as its digest."""
+    return _FAILURES.first(connection, of=address) or NO_FAILURES
 
 
 def write_failures(tx: Connection, address: str, failures: Failures) -> None:
-    """Replaces the count of a mail address."""
+    """Replaces the count of an email address."""
     forget_failures(tx, address)
-    tx.execute(_add_failures, {"address": address, "failures": failures.count, "since": failures.since})
+    _ADD_FAILURES.run(tx, address=address, failures=failures.count, since=failures.since)
 
 
 def forget_failures(tx: Connection, address: str) -> None:
-    """Sets the count of a mail address to zero."""
-    tx.execute(_forget_failures, {"of": address})
+    """Sets the count of an email address to zero."""
+    _FORGET_FAILURES.run(tx, of=address)
 
 
 def purge_failures(tx: Connection, before: datetime) -> int:
-    """Deletes counts begun before a moment; says how many."""
-    return tx.execute(delete(SIGN_IN_FAILURES).where(SIGN_IN_FAILURES.c.since < before)).rowcount
-
-
-def user_of(row: AnyRow) -> User:
-    """The account in a row of USER_COLUMNS."""
-    roles = {Role.CUSTOMER: True, Role.STAFF: row.staff, Role.ADMIN: row.admin}
-    return User(
-        id=row.id,
-        display_name=row.display_name,
-        email=row.email or "",
-        roles=frozenset(role for role, held in roles.items() if held),
-        state=UserState(row.state),
-        create_time=row.create_time,
-        update_time=row.update_time,
-        version=row.version,
-    )
-
-
-def _values(user: User) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "version": user.version,
-        "display_name": user.display_name,
-        "email": user.email or None,
-        "staff": Role.STAFF in user.roles,
-        "admin": Role.ADMIN in user.roles,
-        "state": user.state,
-        "create_time": user.create_time,
-        "update_time": user.update_time,
-    }
+    """Deletes counts begun before a time; returns how many."""
+    return _PURGE_FAILURES.run(tx, before=before)

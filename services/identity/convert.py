@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from bookstore.identity.v1 import session_pb2, user_pb2
 from bookstore.policy.v1 import policy_pb2
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from chassis.database import Columns, RowCodec
 from chassis.errors import FieldInvalid
 from chassis.kernel import Role, etag
 from chassis.requests import changed_fields
-from chassis.wire import timestamp
 from services.identity.accounts import Profile
 from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState
 from services.identity.sessions import Grant
+from services.identity.store import USER as STORED_USER
+from services.identity.store import USERS
+from services.identity.store import roles_of as held_roles
 
-_STATES: Final = {state: user_pb2.User.State.Value(f"STATE_{state}") for state in UserState}
+_STATES: Final[Mapping[str, Any]] = {state: user_pb2.User.State.Value(f"STATE_{state}") for state in UserState}
 _ROLES: Final = {role: policy_pb2.Role.Value(f"ROLE_{role.name}") for role in Role}
 _ROLE_OF: Final = {value: role for role, value in _ROLES.items()}
 _TOKEN_TYPE: Final = "Bearer"  # noqa: S105  # RFC 6750
 
 
+def _role_values(staff: bool, admin: bool) -> list[int]:
+    return sorted(_ROLES[role] for role in held_roles(staff, admin))
+
+
+USER: Final = RowCodec(
+    user_pb2.User,
+    USERS,
+    without=("password",),
+    name=Columns("id", read="users/{}".format),
+    email=Columns("email", read=lambda email: email or ""),
+    roles=Columns("staff", "admin", read=_role_values),
+    state=Columns("state", read=_STATES.__getitem__),
+    etag=Columns("version", read=etag),
+)
+"""Makes the contract's account of a row."""
+
+
 def user_message(user: User) -> user_pb2.User:
-    """The account as the contract has it."""
-    return user_pb2.User(
-        name=user.name,
-        display_name=user.display_name,
-        email=user.email,
-        roles=sorted(_ROLES[role] for role in user.roles),
-        state=_STATES[user.state],
-        create_time=timestamp(user.create_time),
-        update_time=timestamp(user.update_time),
-        etag=etag(user.version),
-    )
+    """Returns the account as the contract has it."""
+    return USER.of(STORED_USER.values(user))
 
 
 def nothing(_: User) -> Empty:
