@@ -10,26 +10,14 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.message import Message
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Select,
-    UnaryExpression,
-    and_,
-    false,
-    literal,
-    or_,
-    tuple_,
-)
+from sqlalchemy import Column, ColumnElement, UnaryExpression
 
-from chassis.database import AnyRow
 from chassis.errors import FieldInvalid
 from chassis.kernel import ErrorKind, ServiceError
 
@@ -64,18 +52,6 @@ class OrderKey:
         """The term of ORDER BY."""
         directed = self.column.desc() if self.descending else self.column.asc()
         return directed.nulls_last() if self.nullable else directed
-
-    def equal(self, value: Any) -> ColumnElement[bool]:
-        """Rows with the same value."""
-        return self.column.is_(None) if value is None else self.column == literal(value, self.column.type)
-
-    def after(self, value: Any) -> ColumnElement[bool]:
-        """Rows whose value comes later."""
-        if value is None:
-            return false()
-        bound = literal(value, self.column.type)
-        later = self.column < bound if self.descending else self.column > bound
-        return or_(later, self.column.is_(None)) if self.nullable else later
 
 
 Order = tuple[OrderKey, ...]
@@ -122,42 +98,6 @@ def page_request(request: Message) -> PageRequest:
         token=asked.page_token,
         arguments=digest.hexdigest()[:16],
     )
-
-
-def paginate(
-    connection: Connection, statement: Select[*tuple[Any, ...]], order: Order, page: PageRequest
-) -> Page[AnyRow]:
-    """Runs `statement`, which has no order or limit of its own, for one page in `order`.
-
-    Walking the pages meets every row that exists throughout exactly once. Raises PageTokenInvalid.
-    """
-    if page.token:
-        statement = statement.where(_after(order, decode_token(page.token, order, page.arguments)))
-    statement = (
-        statement.add_columns(*(key.column.label(f"order_key_{index}") for index, key in enumerate(order)))
-        .order_by(*(key.clause() for key in order))
-        .limit(page.size + 1)
-    )
-    rows = connection.execute(statement).all()
-    shown = rows[: page.size]
-    token = ""
-    if len(rows) > page.size:
-        token = encode_token(shown[-1][-len(order) :], page.arguments)  # the keys are the last columns
-    return Page(items=tuple(shown), next_page_token=token)
-
-
-def _after(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
-    """Rows that come after the one with these values."""
-    uniform = len({key.descending for key in order}) == 1 and not any(key.nullable for key in order)
-    if uniform:  # one comparison of row values, which an index on the columns answers
-        here = tuple_(*(key.column for key in order))
-        there = tuple_(*(literal(value, key.column.type) for key, value in zip(order, values, strict=True)))
-        return here < there if order[0].descending else here > there
-    steps = []
-    for index, (key, value) in enumerate(zip(order, values, strict=True)):
-        same = [earlier.equal(known) for earlier, known in zip(order[:index], values[:index], strict=True)]
-        steps.append(and_(*same, key.after(value)))
-    return or_(*steps)
 
 
 def encode_token(values: Iterable[Any], arguments: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Dialect, Row, Table, Text
+from sqlalchemy import BigInteger, Connection, Dialect, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 from chassis.database.statement import Statement
@@ -16,9 +16,6 @@ from chassis.database.statement import Statement
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-
-AnyRow = Row[*tuple[Any, ...]]
-"""A row whose columns a type checker does not know."""
 
 ByCodePoint: Final = Text().with_variant(Text(collation="C"), "postgresql")
 """A text that sorts and compares by code point, as SQLite does: for keys, and for what is filtered or sorted by."""
