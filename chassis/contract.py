@@ -6,11 +6,12 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 
-from bookstore.policy.v1 import policy_pb2
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+
+from chassis.v1 import policy_pb2
 
 
 class ContractIncomplete(Exception):
@@ -50,7 +51,7 @@ def method_of(descriptor: MethodDescriptor) -> Method:
     options = descriptor.GetOptions()
     policy = options.Extensions[policy_pb2.policy]
     if policy.access == policy_pb2.ACCESS_UNSPECIFIED or not policy.HasField("timeout"):
-        raise ContractIncomplete(f"{descriptor.full_name} has no complete (bookstore.policy.v1.policy)")
+        raise ContractIncomplete(f"{descriptor.full_name} has no complete (chassis.v1.policy)")
     idempotent = options.idempotency_level == MethodOptions.IDEMPOTENT
     route = options.Extensions[annotations_pb2.http].post
     response_fields = descriptor.output_type.fields_by_name

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final, cast
 
 import grpc
-from bookstore.policy.v1.policy_errors_pb2 import PlatformErrorReason
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
@@ -15,6 +14,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from chassis.kernel import ErrorKind, ServiceError
+from chassis.v1.platform_errors_pb2 import PlatformErrorReason
 
 CODES: Final[dict[ErrorKind, grpc.StatusCode]] = {kind: grpc.StatusCode[kind.name] for kind in ErrorKind}
 """The gRPC code of each kind; total, since every kind is named like its code."""

@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 import grpc
-from bookstore.policy.v1 import policy_pb2
 
 from chassis.call import Call, current_call, serving
 from chassis.contract import Method
 from chassis.interceptors.layer import Handler, Inside
 from chassis.kernel import Caller, ErrorKind, ServiceError
+from chassis.v1 import policy_pb2
 
 CLAIMS_METADATA_KEY: Final = "x-bookstore-claims"
 """Verified token claims: base64url of JSON, as the edge forwards them and services pass them on."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bookstore.identity.v1 import session_pb2, user_pb2
-from bookstore.policy.v1 import policy_pb2
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -14,6 +13,7 @@ from chassis.database import Columns, RowCodec
 from chassis.errors import FieldInvalid
 from chassis.kernel import Role, etag
 from chassis.requests import changed_fields
+from chassis.v1 import policy_pb2
 from services.identity.accounts import Profile
 from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState
 from services.identity.sessions import Grant

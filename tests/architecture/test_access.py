@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 import pytest
-from bookstore.policy.v1 import policy_pb2
 from google.protobuf.message_factory import GetMessageClass
 
 import services
@@ -17,6 +16,7 @@ from chassis.channel import known_services
 from chassis.contract import Method, methods_of
 from chassis.server import handlers_of
 from chassis.testing import Served, refused, running
+from chassis.v1 import policy_pb2
 
 ROOT = Path(services.__file__).parents[1]
 SIGNED_IN = {policy_pb2.ACCESS_USER, policy_pb2.ACCESS_OWNER, policy_pb2.ACCESS_ROLE}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bookstore.policy.v1 import policy_errors_pb2, policy_pb2
+from bookstore.edge.v1 import edge_errors_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -18,12 +18,13 @@ import services
 from chassis.contract import methods_of, process_of
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.testing import running
+from chassis.v1 import platform_errors_pb2, policy_pb2
 
 ROOT = Path(services.__file__).parents[1]
-CONTEXTS = sorted(path.name for path in (ROOT / "protos" / "bookstore").iterdir() if path.name != "policy")
+CONTEXTS = sorted(path.parents[1].name for path in (ROOT / "protos" / "bookstore").glob("*/v1/*_service.proto"))
 PLATFORM_REASONS = {
     name.removeprefix("PLATFORM_ERROR_REASON_")
-    for name in policy_errors_pb2.PlatformErrorReason.keys()  # noqa: SIM118  # not a dict
+    for name in platform_errors_pb2.PlatformErrorReason.keys()  # noqa: SIM118  # not a dict
 }
 _DECLINES = {"INSUFFICIENT_FUNDS", "PAYMENT_DECLINED", "PAYMENT_METHOD_UNKNOWN"}
 SAID_IN_ANSWERS = {
@@ -130,7 +131,7 @@ def test_every_error_of_the_chassis_has_a_reason_of_the_platform() -> None:
 def test_every_answer_of_the_edge_has_a_reason_that_the_contract_lists() -> None:
     listed = {
         name.removeprefix("EDGE_ERROR_REASON_")
-        for name in policy_errors_pb2.EdgeErrorReason.keys()  # noqa: SIM118  # not a dict
+        for name in edge_errors_pb2.EdgeErrorReason.keys()  # noqa: SIM118  # not a dict
     }
     replies = yaml.safe_load((ROOT / "envoy" / "local_replies.yaml").read_text())
     assert {reply["reason"] for reply in replies} <= listed

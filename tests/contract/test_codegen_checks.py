@@ -17,7 +17,7 @@ SAMPLE = "protos/bookstore/sample/v1/sample_service.proto"
 HEAD = """
 syntax = "proto3";
 package bookstore.sample.v1;
-import "bookstore/policy/v1/policy.proto";
+import "chassis/v1/policy.proto";
 import "google/api/annotations.proto";
 import "google/api/field_behavior.proto";
 import "google/api/resource.proto";
@@ -54,7 +54,7 @@ def method(
         f"rpc {name}({request or name + 'Request'}) returns (Thing) {{",
         f"  option (google.api.http) = {{{routes}}};" if http != "none" else "",
         f"  {idempotency}",
-        f"  option (bookstore.policy.v1.policy) = {{{policy}}};" if policy else "",
+        f"  option (chassis.v1.policy) = {{{policy}}};" if policy else "",
         "}",
     ]
     return "\n".join(lines), "" if request else f"message {name}Request {{ string name = 1; int32 count = 2; }}"
@@ -71,7 +71,7 @@ def workspace(folder: Path, *methods: tuple[str, str], secret: str = "optional s
     service = "\n".join(["// Does things.", "service SampleService {", *(rpc for rpc, _ in methods), "}"])
     file.write_text("\n".join([HEAD % {"secret": secret}, service, *(request for _, request in methods)]))
     shutil.copyfile(REPOSITORY / "buf.yaml", folder / "buf.yaml")
-    policy = Path("protos/bookstore/policy/v1/policy.proto")
+    policy = Path("protos/chassis/v1/policy.proto")
     (folder / policy).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(REPOSITORY / policy, folder / policy)
     return folder
@@ -80,7 +80,7 @@ def workspace(folder: Path, *methods: tuple[str, str], secret: str = "optional s
 BREACHES = {
     "Uncommented": (method("Uncommented", comment=""), "has no comment"),
     "Unstated": (method("Unstated", idempotency=""), "has no idempotency_level"),
-    "Unruled": (method("Unruled", policy=""), "has no (bookstore.policy.v1.policy)"),
+    "Unruled": (method("Unruled", policy=""), "has no (chassis.v1.policy)"),
     "Anyones": (
         method("Anyones", policy="timeout: {seconds: 1} rate_class: RATE_CLASS_BROWSE"),
         "policy has no access",
@@ -182,10 +182,13 @@ def test_an_import_that_is_not_used_any_more_breaks_nothing(tmp_path: Path) -> N
 
 
 def test_stale_missing_and_surplus_files_are_told_apart_from_fresh_ones(tmp_path: Path) -> None:
-    files = {"a/fresh.txt": b"1", "a/stale.txt": b"2", "missing.txt": b"3"}
-    write(tmp_path, {"a/fresh.txt": b"1", "a/stale.txt": b"old", "surplus.txt": b"4"})
-    untouched = (tmp_path / "a/fresh.txt").stat().st_mtime_ns
-    assert differences(tmp_path, files) == ("a/stale.txt", "missing.txt", "surplus.txt")
-    assert write(tmp_path, files) == ("a/stale.txt", "missing.txt", "surplus.txt")
+    fresh, stale, missing = "generated/a/fresh.txt", "generated/a/stale.txt", "chassis/v1/missing.txt"
+    files = {fresh: b"1", stale: b"2", missing: b"3", "docs/errors.md": b"4"}
+    write(tmp_path, {fresh: b"1", stale: b"old", "chassis/v1/surplus.txt": b"5", "docs/errors.md": b"old"})
+    (tmp_path / "chassis/server.py").write_bytes(b"written by hand")
+    untouched = (tmp_path / fresh).stat().st_mtime_ns
+    changed = (missing, "chassis/v1/surplus.txt", "docs/errors.md", stale)
+    assert differences(tmp_path, files) == changed
+    assert write(tmp_path, files) == changed
     assert differences(tmp_path, files) == ()
-    assert (tmp_path / "a/fresh.txt").stat().st_mtime_ns == untouched
+    assert (tmp_path / fresh).stat().st_mtime_ns == untouched

@@ -48,7 +48,7 @@ def test_two_runs_give_the_same_bytes_and_those_are_committed() -> None:
     first = outputs.render(REPOSITORY, CONTRACT, DESCRIPTORS)
     second = outputs.render(REPOSITORY, *outputs.load(REPOSITORY))
     assert first == second
-    assert outputs.differences(GENERATED, first) == ()
+    assert outputs.differences(REPOSITORY, first) == ()
 
 
 def test_the_recovered_validate_source_compiles_to_the_descriptor_it_came_from() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from tools.codegen import buf, outputs
 from tools.codegen.checks import problems
 from tools.codegen.contract import Contract, ContractError
-from tools.codegen.errors_page import errors_page
 
 
 def main() -> int:
@@ -35,26 +34,22 @@ def main() -> int:
 
 
 def write(root: Path) -> None:
-    """Regenerates generated/ and names what changed. Raises ContractError, in the end, for house rules broken."""
+    """Regenerates everything and names what changed. Raises ContractError, in the end, for house rules broken."""
     contract, descriptors = outputs.load(root)
-    changed = outputs.write(root / outputs.GENERATED, outputs.render(root, contract, descriptors))
-    (root / outputs.ERRORS_PAGE).write_bytes(errors_page(contract))
+    changed = outputs.write(root, outputs.render(root, contract, descriptors))
     for path in changed:
-        print(f"{outputs.GENERATED}/{path}")
+        print(path)
     print(f"{_counted(contract)}; {len(changed)} generated files changed")
     _refuse(problems(contract))
 
 
 def check(root: Path) -> None:
-    """Raises ContractError when a contract breaks a house rule or generated/ is not what the contracts say."""
+    """Raises ContractError when a contract breaks a house rule or a generated file is not what the contracts say."""
     contract, descriptors = outputs.load(root)
     _refuse(problems(contract))
-    stale = outputs.differences(root / outputs.GENERATED, outputs.render(root, contract, descriptors))
-    _refuse([f"{outputs.GENERATED}/{path}: stale, run `make protos`" for path in stale])
-    page = root / outputs.ERRORS_PAGE
-    if not page.is_file() or page.read_bytes() != errors_page(contract):
-        _refuse([f"{outputs.ERRORS_PAGE}: stale, run `make protos`"])
-    print(f"{_counted(contract)}; generated/ is fresh")
+    stale = outputs.differences(root, outputs.render(root, contract, descriptors))
+    _refuse([f"{path}: stale, run `make protos`" for path in stale])
+    print(f"{_counted(contract)}; what is generated is fresh")
 
 
 def breaking(root: Path, base: str) -> None:

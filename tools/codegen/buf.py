@@ -10,7 +10,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from tools.codegen.contract import OWN_ROOT, ContractError
+from tools.codegen.contract import OWN_ROOTS, ContractError
 from tools.codegen.third_party import assemble
 
 THIRD_PARTY = Path("build/third_party")
@@ -53,7 +53,7 @@ def breaking(root: Path, base: bytes) -> None:
     """Compares the contracts at `root` with `base`, an older descriptor set. Raises ContractError naming each break."""
     image = FileDescriptorSet()
     for file in FileDescriptorSet.FromString(base).file:
-        mark = b"" if file.package.startswith(OWN_ROOT) else _IMPORT_MARK
+        mark = b"" if file.package.startswith(OWN_ROOTS) else _IMPORT_MARK
         image.file.append(FileDescriptorProto.FromString(file.SerializeToString() + mark))
     with tempfile.NamedTemporaryFile(suffix=".binpb") as against:
         against.write(image.SerializeToString())

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from tools.codegen.contract import OWN_ROOT, Access, Contract, Idempotency, Method, Policy, Route
+from tools.codegen.contract import OWN_ROOTS, Access, Contract, Idempotency, Method, Policy, Route
 
 _UNSPECIFIED = "UNSPECIFIED"
 
@@ -29,7 +29,7 @@ def _method(contract: Contract, method: Method) -> Iterator[str]:
     if method.idempotency is None:
         yield "has no idempotency_level; state IDEMPOTENCY_UNKNOWN when a repeat has another effect"
     if method.policy is None:
-        yield "has no (bookstore.policy.v1.policy)"
+        yield "has no (chassis.v1.policy)"
         return
     yield from _policy(contract, method.policy)
     if method.policy.access is Access.INTERNAL and method.routes:
@@ -100,7 +100,7 @@ def _shared_requests(contract: Contract) -> Iterator[str]:
     for method in contract.methods:
         users[method.descriptor.input_type.full_name].append(method)
     for name, methods in users.items():
-        if len(methods) > 1 and name.startswith(OWN_ROOT):
+        if len(methods) > 1 and name.startswith(OWN_ROOTS):
             yield f"{methods[0].file}: {name} is the request of {' and '.join(method.name for method in methods)}"
 
 

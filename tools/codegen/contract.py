@@ -12,10 +12,11 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from tools.codegen.http_template import Template, parse_template
 
-OWN_ROOT = "bookstore."
+OWN_ROOTS = ("bookstore.", "chassis.")
+"""Roots of the packages whose contracts stand in protos/."""
 _HTTP = "google.api.http"
-_POLICY = "bookstore.policy.v1.policy"
-_SERVED_BY = "bookstore.policy.v1.served_by"
+_POLICY = "chassis.v1.policy"
+_SERVED_BY = "chassis.v1.served_by"
 
 
 class ContractError(Exception):
@@ -23,7 +24,7 @@ class ContractError(Exception):
 
 
 class Access(StrEnum):
-    """bookstore.policy.v1.Access without its prefix."""
+    """chassis.v1.Access without its prefix."""
 
     UNSPECIFIED = "UNSPECIFIED"
     PUBLIC = "PUBLIC"
@@ -44,7 +45,7 @@ class Idempotency(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The `bookstore.policy.v1.policy` option; names are enum values without their prefix."""
+    """The `chassis.v1.policy` option; names are enum values without their prefix."""
 
     access: Access
     roles: tuple[str, ...]
@@ -108,7 +109,7 @@ class Contract:
             self._pool.AddSerializedFile(file.SerializeToString())
             self._comments.update(_comments(file))
         self.files: Mapping[str, FileDescriptor] = {
-            file.name: self._pool.FindFileByName(file.name) for file in files.file if file.package.startswith(OWN_ROOT)
+            file.name: self._pool.FindFileByName(file.name) for file in files.file if file.package.startswith(OWN_ROOTS)
         }
         self.methods = tuple(sorted(self._methods(), key=lambda method: method.name))
 

@@ -7,7 +7,7 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
-from tools.codegen.contract import OWN_ROOT
+from tools.codegen.contract import OWN_ROOTS
 
 # Envoy prints an error without its details when their types are not in the set, and no contract imports them.
 _ALSO = ("google/rpc/error_details.proto", "google/rpc/status.proto")
@@ -25,7 +25,7 @@ def descriptor_set(built: bytes) -> bytes:
     files: Any = plain.FromString(built)
     known = {file.name: file for file in files.file}
     ordered: dict[str, Any] = {}
-    for name in [*sorted(name for name, file in known.items() if file.package.startswith(OWN_ROOT)), *_ALSO]:
+    for name in [*sorted(name for name, file in known.items() if file.package.startswith(OWN_ROOTS)), *_ALSO]:
         _add(name, known, ordered)
     chosen: Any = plain()
     for file in ordered.values():

@@ -1,4 +1,4 @@
-"""Renders everything under generated/ and compares or replaces what is there."""
+"""Renders every generated file and compares or replaces what is there."""
 
 import tempfile
 from collections.abc import Mapping
@@ -10,11 +10,16 @@ from tools.codegen import buf
 from tools.codegen.contract import Contract
 from tools.codegen.descriptor_set import descriptor_set
 from tools.codegen.envoy import envoy_parts
+from tools.codegen.errors_page import errors_page
 from tools.codegen.openapi import openapi
 from tools.codegen.service_config import service_configs
 
 GENERATED = "generated"
+LIBRARY = "chassis/v1"
+"""The stubs of the library's own contract, which it needs without `generated`."""
 ERRORS_PAGE = "docs/errors.md"
+_FOLDERS = (GENERATED, LIBRARY)
+_LIBRARY_INIT = b'"""The contract of the library: policies of methods and error reasons. Written by `make protos`."""\n'
 _IGNORED = "__pycache__"
 
 
@@ -25,7 +30,7 @@ def load(root: Path) -> tuple[Contract, bytes]:
 
 
 def render(root: Path, contract: Contract, descriptors: bytes) -> Mapping[str, bytes]:
-    """Every generated file by its path below generated/. Raises ContractError."""
+    """Every generated file by its path below `root`. Raises ContractError."""
     files: dict[str, bytes] = {"descriptor_set.binpb": descriptors}
     files |= {f"service_config/{process}.json": text for process, text in service_configs(contract).items()}
     files |= {f"envoy/{name}": text for name, text in envoy_parts(contract).items()}
@@ -34,24 +39,29 @@ def render(root: Path, contract: Contract, descriptors: bytes) -> Mapping[str, b
         buf.python_stubs(root, Path(folder))
         buf.typings(root, Path(folder))
         files |= _read(Path(folder, GENERATED))
-    return {path: text for path, text in sorted(files.items()) if not _is_orphan(path, files)}
+    placed = {_place(path): text for path, text in files.items() if not _is_orphan(path, files)}
+    placed[f"{LIBRARY}/__init__.py"] = _LIBRARY_INIT
+    placed[ERRORS_PAGE] = errors_page(contract)
+    return dict(sorted(placed.items()))
 
 
-def write(target: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Makes the folder `target` hold exactly `files`, touching only what differs. Returns those paths."""
-    changed = differences(target, files)
+def write(root: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Makes the generated folders below `root` hold exactly `files`. Returns the paths that differed."""
+    changed = differences(root, files)
     for path in changed:
         if path in files:
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            (target / path).write_bytes(files[path])
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(files[path])
         else:
-            (target / path).unlink()
+            (root / path).unlink()
     return changed
 
 
-def differences(target: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Paths that are missing below `target`, differ or do not belong there."""
-    present = _read(target)
+def differences(root: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Paths that are missing below `root`, differ, or stand in a generated folder and do not belong there."""
+    present = {f"{target}/{path}": text for target in _FOLDERS for path, text in _read(root / target).items()}
+    if (root / ERRORS_PAGE).is_file():
+        present[ERRORS_PAGE] = (root / ERRORS_PAGE).read_bytes()
     return tuple(sorted(path for path in {*present, *files} if present.get(path) != files.get(path)))
 
 
@@ -61,6 +71,10 @@ def _read(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and _IGNORED not in path.parts
     }
+
+
+def _place(path: str) -> str:
+    return path if path.startswith(f"{LIBRARY}/") else f"{GENERATED}/{path}"
 
 
 def _is_orphan(path: str, files: Mapping[str, bytes]) -> bool:

@@ -7,11 +7,11 @@ from typing import cast
 
 import grpc
 from bookstore.identity.v1.user_pb2 import User
-from bookstore.policy.v1 import policy_pb2
 from sqlalchemy import select
 
 from chassis.schema import OUTBOX
 from chassis.testing import Served
+from chassis.v1 import policy_pb2
 
 PASSWORD = "correct horse battery"
 EMAIL = "ann@example.com"

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from tools.codegen.contract import OWN_ROOT, Contract, ContractError
+from tools.codegen.contract import OWN_ROOTS, Contract, ContractError
 from tools.codegen.openapi import rules
 
 Schema = dict[str, Any]
@@ -209,7 +209,7 @@ class Schemas:
     def _comment(self, element: Descriptor | FieldDescriptor) -> str:
         """The comment; of foreign types, whose comments address other readers, the first paragraph."""
         comment = self._contract.comment(element.full_name)
-        return comment if element.full_name.startswith(OWN_ROOT) else comment.split("\n\n", maxsplit=1)[0]
+        return comment if element.full_name.startswith(OWN_ROOTS) else comment.split("\n\n", maxsplit=1)[0]
 
     def _behavior(self, field: FieldDescriptor) -> set[str]:
         values = self._contract.option(field, _BEHAVIOR)

@@ -4,7 +4,7 @@ isort:skip_file
 Accounts: opening, reading, changing and closing them."""
 
 from bookstore.identity.v1 import user_pb2 as user_pb2
-from bookstore.policy.v1 import policy_pb2 as policy_pb2
+from chassis.v1 import policy_pb2 as policy_pb2
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
 from google.protobuf import field_mask_pb2 as field_mask_pb2

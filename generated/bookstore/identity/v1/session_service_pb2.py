@@ -23,15 +23,15 @@ _sym_db = _symbol_database.Default()
 
 
 from bookstore.identity.v1 import session_pb2 as bookstore_dot_identity_dot_v1_dot_session__pb2
-from bookstore.policy.v1 import policy_pb2 as bookstore_dot_policy_dot_v1_dot_policy__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from chassis.v1 import policy_pb2 as chassis_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+bookstore/identity/v1/session_service.proto\x12\x15\x62ookstore.identity.v1\x1a#bookstore/identity/v1/session.proto\x1a bookstore/policy/v1/policy.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\"o\n\x14\x43reateSessionRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12.\n\x08password\x18\x02 \x01(\tB\x12\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x08password\"P\n\x15RefreshSessionRequest\x12\x37\n\rrefresh_token\x18\x01 \x01(\tB\x12\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\x07r\x05\x10\x01\x18\x80\x04R\x0crefreshToken\"O\n\x14RevokeSessionRequest\x12\x37\n\rrefresh_token\x18\x01 \x01(\tB\x12\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\x07r\x05\x10\x01\x18\x80\x04R\x0crefreshToken\"\x10\n\x0eGetJwksRequest2\xa5\x04\n\x0eSessionService\x12\x84\x01\n\rCreateSession\x12+.bookstore.identity.v1.CreateSessionRequest\x1a\x1e.bookstore.identity.v1.Session\"&\x90\x02\x00\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x05(\x04\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x8e\x01\n\x0eRefreshSession\x12,.bookstore.identity.v1.RefreshSessionRequest\x1a\x1e.bookstore.identity.v1.Session\".\x90\x02\x00\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x03(\x04\x82\xd3\xe4\x93\x02\x19\"\x14/v1/sessions:refresh:\x01*\x12\x83\x01\n\rRevokeSession\x12+.bookstore.identity.v1.RevokeSessionRequest\x1a\x16.google.protobuf.Empty\"-\x90\x02\x02\x8a\xb5\x18\x08\x08\x03\"\x02\x08\x03(\x02\x82\xd3\xe4\x93\x02\x18\"\x13/v1/sessions:revoke:\x01*\x12u\n\x07GetJwks\x12%.bookstore.identity.v1.GetJwksRequest\x1a\x14.google.api.HttpBody\"-\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x02(\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+bookstore/identity/v1/session_service.proto\x12\x15\x62ookstore.identity.v1\x1a#bookstore/identity/v1/session.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\"o\n\x14\x43reateSessionRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12.\n\x08password\x18\x02 \x01(\tB\x12\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x08password\"P\n\x15RefreshSessionRequest\x12\x37\n\rrefresh_token\x18\x01 \x01(\tB\x12\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\x07r\x05\x10\x01\x18\x80\x04R\x0crefreshToken\"O\n\x14RevokeSessionRequest\x12\x37\n\rrefresh_token\x18\x01 \x01(\tB\x12\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\x07r\x05\x10\x01\x18\x80\x04R\x0crefreshToken\"\x10\n\x0eGetJwksRequest2\xa5\x04\n\x0eSessionService\x12\x84\x01\n\rCreateSession\x12+.bookstore.identity.v1.CreateSessionRequest\x1a\x1e.bookstore.identity.v1.Session\"&\x90\x02\x00\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x05(\x04\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x8e\x01\n\x0eRefreshSession\x12,.bookstore.identity.v1.RefreshSessionRequest\x1a\x1e.bookstore.identity.v1.Session\".\x90\x02\x00\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x03(\x04\x82\xd3\xe4\x93\x02\x19\"\x14/v1/sessions:refresh:\x01*\x12\x83\x01\n\rRevokeSession\x12+.bookstore.identity.v1.RevokeSessionRequest\x1a\x16.google.protobuf.Empty\"-\x90\x02\x02\x8a\xb5\x18\x08\x08\x03\"\x02\x08\x03(\x02\x82\xd3\xe4\x93\x02\x18\"\x13/v1/sessions:revoke:\x01*\x12u\n\x07GetJwks\x12%.bookstore.identity.v1.GetJwksRequest\x1a\x14.google.api.HttpBody\"-\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x02(\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,14 +54,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\220\002\002\212\265\030\010\010\003\"\002\010\003(\002\202\323\344\223\002\030\"\023/v1/sessions:revoke:\001*'
   _globals['_SESSIONSERVICE'].methods_by_name['GetJwks']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['GetJwks']._serialized_options = b'\220\002\001\212\265\030\010\010\001\"\002\010\002(\001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
-  _globals['_CREATESESSIONREQUEST']._serialized_start=289
-  _globals['_CREATESESSIONREQUEST']._serialized_end=400
-  _globals['_REFRESHSESSIONREQUEST']._serialized_start=402
-  _globals['_REFRESHSESSIONREQUEST']._serialized_end=482
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=484
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=563
-  _globals['_GETJWKSREQUEST']._serialized_start=565
-  _globals['_GETJWKSREQUEST']._serialized_end=581
-  _globals['_SESSIONSERVICE']._serialized_start=584
-  _globals['_SESSIONSERVICE']._serialized_end=1133
+  _globals['_CREATESESSIONREQUEST']._serialized_start=280
+  _globals['_CREATESESSIONREQUEST']._serialized_end=391
+  _globals['_REFRESHSESSIONREQUEST']._serialized_start=393
+  _globals['_REFRESHSESSIONREQUEST']._serialized_end=473
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=475
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=554
+  _globals['_GETJWKSREQUEST']._serialized_start=556
+  _globals['_GETJWKSREQUEST']._serialized_end=572
+  _globals['_SESSIONSERVICE']._serialized_start=575
+  _globals['_SESSIONSERVICE']._serialized_end=1124
 # @@protoc_insertion_point(module_scope)

@@ -22,14 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from bookstore.policy.v1 import policy_pb2 as bookstore_dot_policy_dot_v1_dot_policy__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from chassis.v1 import policy_pb2 as chassis_dot_v1_dot_policy__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n bookstore/identity/v1/user.proto\x12\x15\x62ookstore.identity.v1\x1a bookstore/policy/v1/policy.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x05\n\x04User\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x08\xbaH\x1er\x19\x32\x17^users/[a-z0-9-]{1,64}$\xd8\x01\x01R\x04name\x12H\n\x0c\x64isplay_name\x18\x02 \x01(\tB%\x80\x01\x01\xe2\x41\x01\x02\xbaH\x1br\x19\x10\x01\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64isplayName\x12\'\n\x05\x65mail\x18\x03 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12\x36\n\x08password\x18\x04 \x01(\tB\x15\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\nr\x05\x10\x08\x18\x80\x01\xc8\x01\x01H\x00R\x08password\x88\x01\x01\x12\x35\n\x05roles\x18\x05 \x03(\x0e\x32\x19.bookstore.policy.v1.RoleB\x04\xe2\x41\x01\x03R\x05roles\x12=\n\x05state\x18\x06 \x01(\x0e\x32!.bookstore.identity.v1.User.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12 \n\x04\x65tag\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"W\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02\x12\x11\n\rSTATE_DELETED\x10\x03:6\xea\x41\x33\n\x16\x62ookstore.example/User\x12\x0cusers/{user}*\x05users2\x04userB\x0b\n\t_passwordb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n bookstore/identity/v1/user.proto\x12\x15\x62ookstore.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x05\n\x04User\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x08\xbaH\x1er\x19\x32\x17^users/[a-z0-9-]{1,64}$\xd8\x01\x01R\x04name\x12H\n\x0c\x64isplay_name\x18\x02 \x01(\tB%\x80\x01\x01\xe2\x41\x01\x02\xbaH\x1br\x19\x10\x01\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$R\x0b\x64isplayName\x12\'\n\x05\x65mail\x18\x03 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\x18\xfe\x01`\x01R\x05\x65mail\x12\x36\n\x08password\x18\x04 \x01(\tB\x15\x80\x01\x01\xe2\x41\x02\x02\x04\xbaH\nr\x05\x10\x08\x18\x80\x01\xc8\x01\x01H\x00R\x08password\x88\x01\x01\x12,\n\x05roles\x18\x05 \x03(\x0e\x32\x10.chassis.v1.RoleB\x04\xe2\x41\x01\x03R\x05roles\x12=\n\x05state\x18\x06 \x01(\x0e\x32!.bookstore.identity.v1.User.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12 \n\x04\x65tag\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01R\x04\x65tag\"W\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02\x12\x11\n\rSTATE_DELETED\x10\x03:6\xea\x41\x33\n\x16\x62ookstore.example/User\x12\x0cusers/{user}*\x05users2\x04userB\x0b\n\t_passwordb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,8 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['etag']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
   _globals['_USER']._loaded_options = None
   _globals['_USER']._serialized_options = b'\352A3\n\026bookstore.example/User\022\014users/{user}*\005users2\004user'
-  _globals['_USER']._serialized_start=216
-  _globals['_USER']._serialized_end=896
-  _globals['_USER_STATE']._serialized_start=740
-  _globals['_USER_STATE']._serialized_end=827
+  _globals['_USER']._serialized_start=207
+  _globals['_USER']._serialized_end=878
+  _globals['_USER_STATE']._serialized_start=722
+  _globals['_USER_STATE']._serialized_end=809
 # @@protoc_insertion_point(module_scope)

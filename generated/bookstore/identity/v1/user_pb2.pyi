@@ -3,7 +3,7 @@
 isort:skip_file
 A person who has an account with the shop."""
 
-from bookstore.policy.v1 import policy_pb2 as policy_pb2
+from chassis.v1 import policy_pb2 as policy_pb2
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message

@@ -23,11 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from bookstore.ops.v1 import status_pb2 as bookstore_dot_ops_dot_v1_dot_status__pb2
-from bookstore.policy.v1 import policy_pb2 as bookstore_dot_policy_dot_v1_dot_policy__pb2
+from chassis.v1 import policy_pb2 as chassis_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"bookstore/ops/v1/ops_service.proto\x12\x10\x62ookstore.ops.v1\x1a\x1d\x62ookstore/ops/v1/status.proto\x1a bookstore/policy/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"\x12\n\x10GetStatusRequest2\x8d\x01\n\rStatusService\x12l\n\tGetStatus\x12\".bookstore.ops.v1.GetStatusRequest\x1a\x18.bookstore.ops.v1.Status\"!\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x02(\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/status\x1a\x0e\x8a\xb5\x18\nstorefrontb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"bookstore/ops/v1/ops_service.proto\x12\x10\x62ookstore.ops.v1\x1a\x1d\x62ookstore/ops/v1/status.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"\x12\n\x10GetStatusRequest2\x8d\x01\n\rStatusService\x12l\n\tGetStatus\x12\".bookstore.ops.v1.GetStatusRequest\x1a\x18.bookstore.ops.v1.Status\"!\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x02(\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/status\x1a\x0e\x8a\xb5\x18\nstorefrontb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSSERVICE']._serialized_options = b'\212\265\030\nstorefront'
   _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._loaded_options = None
   _globals['_STATUSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\220\002\001\212\265\030\010\010\001\"\002\010\002(\001\202\323\344\223\002\014\022\n/v1/status'
-  _globals['_GETSTATUSREQUEST']._serialized_start=151
-  _globals['_GETSTATUSREQUEST']._serialized_end=169
-  _globals['_STATUSSERVICE']._serialized_start=172
-  _globals['_STATUSSERVICE']._serialized_end=313
+  _globals['_GETSTATUSREQUEST']._serialized_start=142
+  _globals['_GETSTATUSREQUEST']._serialized_end=160
+  _globals['_STATUSSERVICE']._serialized_start=163
+  _globals['_STATUSSERVICE']._serialized_end=304
 # @@protoc_insertion_point(module_scope)
