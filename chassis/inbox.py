@@ -20,14 +20,14 @@ from sqlalchemy import Connection, bindparam, delete, select, true, update
 
 from chassis.broker import Broker, BrokerUnavailable, Delivery, Pull
 from chassis.database import Database, Statement, StorageUnavailable, insert_if_absent
-from chassis.kernel import Clock
+from chassis.kernel import Backoff, Clock
 from chassis.schema import DEAD_LETTERS, INBOX
 
 _FETCH: Final = 50
 _FETCH_WAIT: Final = timedelta(seconds=1)
 _DELIVERIES: Final = 8
 """After so many an event is put aside."""
-_LONGEST_BACK_OFF: Final = timedelta(seconds=60)
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=60))
 _KEEP: Final = timedelta(days=30)
 """Much longer than any event can still be redelivered (stream and outbox: seven days)."""
 _PURGE_BATCH: Final = 1000
@@ -183,7 +183,6 @@ class Consumer:
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         tried_enough = delivery.deliveries >= _DELIVERIES and not isinstance(error, StorageUnavailable)
         hopeless = isinstance(error, Unreadable) or tried_enough
-        delay = min(timedelta(seconds=2 ** min(delivery.deliveries - 1, 10)), _LONGEST_BACK_OFF)
         _log.warning(
             "event failed",
             event_id=delivery.headers.get("ce-id"),
@@ -200,7 +199,7 @@ class Consumer:
             else:
                 delivery.term()
                 return
-        delivery.nak(delay)
+        delivery.nak(_BACKOFF.pause(delivery.deliveries))
 
     def _bury(self, delivery: Delivery, error: Exception) -> None:
         letter = {

@@ -37,13 +37,17 @@ class FakeClock:
     """A clock that moves only when told to."""
 
     def __init__(self, now: datetime = _START) -> None:
-        self._now = now
+        self._start = self._now = now
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """The moment it was set to."""
         with self._lock:
             return self._now
+
+    def monotonic(self) -> float:
+        """Returns the seconds it was advanced by in all."""
+        return (self.now() - self._start).total_seconds()
 
     def advance(self, span: timedelta) -> None:
         """Moves on by `span`."""

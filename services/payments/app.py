@@ -24,7 +24,7 @@ def build(runtime: Runtime) -> Service:
     collecting = Collecting(
         database=runtime.database,
         recording=Recording(clock=runtime.clock, outbox=runtime.outbox),
-        provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock)),
+        provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock), runtime.clock),
     )
     api = PaymentsApi(queries=PaymentQueries(runtime.database), collecting=collecting)
     return Service(

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from chassis.idempotency import RequestIdReused
-from chassis.kernel import Clock, Money
+from chassis.kernel import Backoff, Clock, Money
 from chassis.outbox import Outbox
 from services.payments import events, store
 from services.payments.domain import Answer, Charge, Payment, Reaction, State, Step, payment_name
@@ -22,8 +22,7 @@ from services.payments.store import Task
 
 _FIRST_DUE: Final = timedelta(seconds=10)
 """Longer than any call takes: until then the step is in the hands of who asked for it."""
-_FIRST_PAUSE: Final = timedelta(seconds=1)
-_LONGEST_PAUSE: Final = timedelta(minutes=1)
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))
 _BATCH: Final = 50
 _MOVED: Final[Mapping[State, Step]] = {
     State.AUTHORIZED: Step.AUTHORIZE,
@@ -102,7 +101,7 @@ class Recording:
             event = events.arrived(after)
             if event is not None:
                 self._outbox.append(tx, event, aggregate=after.name, version=after.version)
-        store.postpone_step(tx, task, None if after.settles(task.step) else now + _pause(task.attempts))
+        store.postpone_step(tx, task, None if after.settles(task.step) else now + _BACKOFF.pause(task.attempts + 1))
         return after
 
     def refunded(self, tx: Connection, task: Task) -> Payment:
@@ -123,7 +122,7 @@ class Recording:
         now = self._clock.now()
         tasks = [replace(task, attempts=task.attempts + 1) for task in store.due_steps(tx, now, _BATCH)]
         for task in tasks:
-            store.postpone_step(tx, task, now + _pause(task.attempts))
+            store.postpone_step(tx, task, now + _BACKOFF.pause(task.attempts + 1))
         return tasks
 
     def found(self, tx: Connection, payment_id: str) -> Payment:
@@ -143,9 +142,3 @@ class Recording:
         task = Task(payment_id=payment.id, step=step, key=key, amount=amount, method=payment.method)
         store.add_step(tx, task, due=now + _FIRST_DUE, now=now)
         return task
-
-
-def _pause(attempts: int) -> timedelta:
-    """How long to wait for the next attempt: one second, doubled each time, at most a minute."""
-    doublings: int = 2 ** min(attempts, 10)
-    return min(_FIRST_PAUSE * doublings, _LONGEST_PAUSE)
