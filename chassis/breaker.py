@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Breaker:
     """Stops calls to a dependency that keeps failing, and lets one call at a time test whether it has recovered.
 
-    Closed, all calls proceed; `threshold` failures in a row open it. Open, calls are rejected for `open_for`. Then it is
+    Closed, all calls proceed; `threshold` failures in a row open it. Open, it rejects calls for `open_for`. Then it is
     half-open: one call proceeds, whose success closes it and whose failure opens it again; if that call never ends,
     another one proceeds after `open_for`. Outcomes of calls that began before it opened are ignored. Safe for use by
     several threads; no lock is held during a call.

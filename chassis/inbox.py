@@ -14,14 +14,13 @@ from typing import Any, Final
 import structlog
 from google.protobuf.message import DecodeError, Message
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy import Connection, bindparam, delete, select, true, update
 
 from chassis.broker import Broker, BrokerUnavailable, Delivery, Pull
 from chassis.database import Database, Statement, StorageUnavailable, insert_if_absent
 from chassis.kernel import Backoff, Clock
 from chassis.schema import DEAD_LETTERS, INBOX
+from chassis.tracing import TRACEPARENT, event_span
 
 _FETCH: Final = 50
 _FETCH_WAIT: Final = timedelta(seconds=1)
@@ -34,8 +33,6 @@ _PURGE_BATCH: Final = 1000
 _REASON_LENGTH: Final = 500  # characters
 
 _log = structlog.get_logger(__name__)
-_tracer = trace.get_tracer(__name__)
-_propagator = TraceContextTextMapPropagator()
 
 _WAITING: Final = Statement(
     select(DEAD_LETTERS.c.event_id, DEAD_LETTERS.c.subject, DEAD_LETTERS.c.headers, DEAD_LETTERS.c.payload)
@@ -133,10 +130,9 @@ class Consumer:
         return self._database.transact(lambda tx: _PURGE.run(tx, before=before))
 
     def _receive(self, delivery: Delivery) -> None:
-        with _tracer.start_as_current_span(
+        with event_span(
             f"process {delivery.subject}",
-            context=_propagator.extract(delivery.headers),
-            kind=SpanKind.CONSUMER,
+            delivery.headers.get(TRACEPARENT, ""),
             attributes={
                 "messaging.system": "nats",
                 "messaging.operation.type": "process",

@@ -13,10 +13,8 @@ from typing import Any, Final
 
 import structlog
 from google.protobuf.message import Message
-from opentelemetry import trace
 from opentelemetry.metrics import Meter, Observation
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from chassis.broker import Broker, BrokerUnavailable, Outgoing
@@ -24,6 +22,7 @@ from chassis.database import Database, Statement, announce, scalar
 from chassis.kernel import Clock, Ids
 from chassis.leases import Lease, held_by
 from chassis.schema import OUTBOX
+from chassis.tracing import TRACEPARENT, current_traceparent, event_span, is_sampled
 
 _BATCH: Final = 500
 _KEEP: Final = timedelta(days=7)
@@ -32,8 +31,6 @@ _LARGEST_PAYLOAD_BYTES: Final = 256 * 1024
 """Well under the broker's limit of 1 MiB: a row that can never be published would hold up all that follow."""
 
 _log = structlog.get_logger(__name__)
-_tracer = trace.get_tracer(__name__)
-_propagator = TraceContextTextMapPropagator()
 
 _INSERT: Final = Statement(
     insert(OUTBOX), keys=("event_id", "subject", "aggregate", "version", "headers", "payload", "created")
@@ -87,7 +84,8 @@ class Outbox:
             "ce-datacontenttype": "application/protobuf",
             "ce-aggregateversion": str(version),
         }
-        _propagator.inject(headers)
+        if traceparent := current_traceparent():
+            headers[TRACEPARENT] = traceparent
         _INSERT.run(
             tx,
             event_id=event_id,
@@ -202,20 +200,15 @@ def purge_published(tx: Connection, before: datetime) -> int:
 
 def _outgoing(row: Any, spans: ExitStack) -> Outgoing:
     headers: dict[str, str] = json.loads(row.headers)
-    cause = _propagator.extract(headers)
-    if trace.get_current_span(cause).get_span_context().trace_flags.sampled:  # else the context travels on as it is
-        span = spans.enter_context(
-            _tracer.start_as_current_span(
-                f"publish {row.subject}",
-                context=cause,
-                kind=SpanKind.PRODUCER,
-                attributes={
-                    "messaging.system": "nats",
-                    "messaging.operation.type": "send",
-                    "messaging.destination.name": row.subject,
-                    "messaging.message.id": row.event_id,
-                },
-            )
-        )
-        _propagator.inject(headers, trace.set_span_in_context(span))
+    traceparent = headers.get(TRACEPARENT, "")
+    if is_sampled(traceparent):  # else the context travels on as it is
+        attributes = {
+            "messaging.system": "nats",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": row.subject,
+            "messaging.message.id": row.event_id,
+        }
+        span = event_span(f"publish {row.subject}", traceparent, kind=SpanKind.PRODUCER, attributes=attributes)
+        spans.enter_context(span)
+        headers[TRACEPARENT] = current_traceparent()
     return Outgoing(subject=row.subject, message_id=row.event_id, headers=headers, payload=row.payload)

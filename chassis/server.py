@@ -10,7 +10,6 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from opentelemetry.instrumentation.grpc import filters, server_interceptor
 
 from chassis.contract import Method, methods_of
 from chassis.credentials import Credentials
@@ -19,6 +18,7 @@ from chassis.interceptors import Handler, Inside, compose
 from chassis.interceptors.layer import lenient
 from chassis.service import Service
 from chassis.settings import ChassisSettings, Environment
+from chassis.tracing import trace_sampled_calls
 
 _log = structlog.get_logger("server")
 _MEGABYTE: Final = 1024 * 1024
@@ -114,11 +114,6 @@ class Server:
         self._pool = ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="call")
         self._grpc = grpc.server(
             self._pool,
-            interceptors=[
-                server_interceptor(  # type: ignore[no-untyped-call]
-                    filter_=filters.negate(filters.health_check())
-                )
-            ],
             maximum_concurrent_rpcs=settings.threads * _QUEUE_PER_THREAD,
             options=[
                 ("grpc.so_reuseport", 0),
@@ -145,7 +140,12 @@ class Server:
         registered = handlers_of(service)
         for name, handlers in registered.items():
             methods = methods_of(name)
-            rebuilt = {key: _rebuilt(handler, methods[key], inside, slots) for key, handler in handlers.items()}
+            rebuilt = {
+                key: trace_sampled_calls(
+                    _rebuilt(handler, methods[key], inside, slots), methods[key].path, recording=self._settings.traced
+                )
+                for key, handler in handlers.items()
+            }
             self._grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, rebuilt),))
             self._grpc.add_registered_method_handlers(name, rebuilt)
         return tuple(registered)

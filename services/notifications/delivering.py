@@ -6,12 +6,11 @@ from typing import Final
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy import Connection
 
 from chassis.database import Database
 from chassis.kernel import Clock, ServiceError
+from chassis.tracing import TRACEPARENT, event_span
 from services.notifications import letters, store
 from services.notifications.domain import Failure, Notification, State
 from services.notifications.mailer import AddressRefused, Mail, Mailer, MailerUnavailable
@@ -21,7 +20,6 @@ _MOST_PER_RUN: Final = 100
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
-_propagator: Final = TraceContextTextMapPropagator()
 
 
 class Delivering:
@@ -65,11 +63,11 @@ class Delivering:
 
     def _deliver(self, notification: Notification) -> None:
         """One attempt, as a part of the trace of what the mail is about."""
-        with self._tracer.start_as_current_span(
+        with event_span(
             "deliver mail",
-            context=_propagator.extract(notification.trace),
-            kind=SpanKind.CONSUMER,
+            notification.trace.get(TRACEPARENT, ""),
             attributes={"bookstore.notification": notification.name, "bookstore.order": notification.purchase.order},
+            tracer=self._tracer,
         ) as span:
             failure = self._attempt(notification)
             now = self._clock.now()
