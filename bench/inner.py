@@ -29,7 +29,7 @@ from chassis.call import Call, serving
 from chassis.contract import method_of
 from chassis.database import Database
 from chassis.idempotency import Answers
-from chassis.interceptors import Inside, compose
+from chassis.interceptors import ServerContext, compose
 from chassis.kernel import ANONYMOUS, SystemClock, SystemIds
 from chassis.kernel import Money as Amount
 from chassis.outbox import Outbox
@@ -180,7 +180,7 @@ def _orders(folder: Path) -> Iterator[Mapping[str, Case]]:
 def _interceptors() -> Case:
     """All interceptors around a handler that does nothing, less that handler."""
     service = DESCRIPTOR.services_by_name["CatalogService"]
-    inside = Inside(context="catalog", ids=SystemIds(), answers=None, mutual_tls=False)
+    server = ServerContext(service="catalog", ids=SystemIds(), answers=None, mutual_tls=False)
     book, request, context = _book(1), GetBookRequest(name="books/book-7"), _Context()
 
     def bare(*_: object) -> book_pb2.Book:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
 from chassis.kernel import ANONYMOUS, Caller
@@ -23,14 +23,24 @@ class Call:
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
+def enter_call(call: Call) -> Token[Call | None]:
+    """Makes `call` the current one of this thread until `leave_call` gets the token."""
+    return _current.set(call)
+
+
+def leave_call(token: Token[Call | None]) -> None:
+    """Makes the call before it the current one again."""
+    _current.reset(token)
+
+
 @contextmanager
 def serving(call: Call) -> Iterator[None]:
-    """Makes `call` the current one of this thread."""
-    token = _current.set(call)
+    """Makes `call` the current one of this thread within the block."""
+    token = enter_call(call)
     try:
         yield
     finally:
-        _current.reset(token)
+        leave_call(token)
 
 
 def current_call() -> Call | None:

@@ -23,7 +23,7 @@ class Method:
     """One RPC and its policy.
 
     `path` is `/package.Service/Method`, `timeout` in seconds. `keyed` methods remember their answer per request_id;
-    `creates` ones answer 201 with the resource's location over HTTP.
+    `creates` ones answer 201 with the resource's location over HTTP; of `versioned` ones the response has an etag.
     """
 
     path: str
@@ -38,6 +38,12 @@ class Method:
     response_streaming: bool
     keyed: bool
     creates: bool
+    versioned: bool
+
+    @property
+    def unary(self) -> bool:
+        """Whether it has one request and one response."""
+        return not (self.request_streaming or self.response_streaming)
 
 
 def process_of(service: ServiceDescriptor) -> str:
@@ -67,6 +73,7 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         request_streaming=descriptor.client_streaming,
         response_streaming=descriptor.server_streaming,
         keyed=idempotent and "request_id" in descriptor.input_type.fields_by_name,
+        versioned="etag" in response_fields,
         creates=bool(route) and ":" not in route and "name" in response_fields,
     )
 

@@ -18,7 +18,7 @@ from chassis.broker import Broker, NatsBroker
 from chassis.credentials import Credentials, CredentialsMissing
 from chassis.database import StorageUnavailable
 from chassis.inbox import Consumer
-from chassis.interceptors import Inside
+from chassis.interceptors import ServerContext
 from chassis.kernel import SystemClock, SystemIds
 from chassis.outbox import Relay
 from chassis.server import AddressTaken, Server
@@ -54,13 +54,13 @@ def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: C
     service = build(runtime)
     if runtime.has_database:
         migrations.check(runtime.database, name)
-    inside = Inside(
-        context=name,
+    context = ServerContext(
+        service=name,
         ids=runtime.ids,
         answers=runtime.answers if runtime.has_database else None,
         mutual_tls=runtime.credentials is not None,
     )
-    server = Server(service, settings=settings, inside=inside, credentials=runtime.credentials, version=version)
+    server = Server(service, settings=settings, context=context, credentials=runtime.credentials, version=version)
     relay, workers = _background(service, runtime, server)
     server.start()
     for worker in workers:

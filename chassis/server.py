@@ -14,8 +14,8 @@ from grpc_reflection.v1alpha import reflection
 from chassis.contract import Method, methods_of
 from chassis.credentials import Credentials
 from chassis.errors import Overloaded
-from chassis.interceptors import Handler, Inside, compose
-from chassis.interceptors.layer import lenient
+from chassis.interceptors import Handler, ServerContext, compose
+from chassis.interceptors.server_call import lenient
 from chassis.service import Service
 from chassis.settings import ChassisSettings, Environment
 from chassis.tracing import trace_sampled_calls
@@ -85,14 +85,14 @@ def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
     return stream
 
 
-def _rebuilt(handler: Any, method: Method, inside: Inside, slots: threading.BoundedSemaphore) -> Any:
+def _rebuilt(handler: Any, method: Method, context: ServerContext, slots: threading.BoundedSemaphore) -> Any:
     arity = f"{'stream' if method.request_streaming else 'unary'}_{'stream' if method.response_streaming else 'unary'}"
     behaviour: Handler = getattr(handler, arity)
     if method.response_streaming:
         behaviour = _capped(behaviour, slots)
     factory = getattr(grpc, f"{arity}_rpc_method_handler")
     read = lenient(handler.request_deserializer)
-    return factory(compose(behaviour, method, inside), read, handler.response_serializer)
+    return factory(compose(behaviour, method, context), read, handler.response_serializer)
 
 
 class Server:
@@ -103,7 +103,7 @@ class Server:
         service: Service,
         *,
         settings: ChassisSettings,
-        inside: Inside,
+        context: ServerContext,
         credentials: Credentials | None,
         version: str = "",
     ) -> None:
@@ -130,19 +130,19 @@ class Server:
         )
         self._health = _Health(version)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        self.service_names = self._register(service, inside)
+        self.service_names = self._register(service, context)
         if settings.environment is Environment.DEVELOPMENT:
             reflection.enable_server_reflection([*self.service_names, _HEALTH, reflection.SERVICE_NAME], self._grpc)
         self.port = self._listen(credentials)
 
-    def _register(self, service: Service, inside: Inside) -> tuple[str, ...]:
+    def _register(self, service: Service, context: ServerContext) -> tuple[str, ...]:
         slots = threading.BoundedSemaphore(max(1, self._settings.threads // 4))
         registered = handlers_of(service)
         for name, handlers in registered.items():
             methods = methods_of(name)
             rebuilt = {
                 key: trace_sampled_calls(
-                    _rebuilt(handler, methods[key], inside, slots), methods[key].path, recording=self._settings.traced
+                    _rebuilt(handler, methods[key], context, slots), methods[key].path, recording=self._settings.traced
                 )
                 for key, handler in handlers.items()
             }

@@ -20,7 +20,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from chassis.broker import Broker
-from chassis.interceptors import Inside
+from chassis.interceptors import ServerContext
 from chassis.interceptors.access import CLAIMS_METADATA_KEY, SERVICE_METADATA_KEY
 from chassis.kernel import Clock, Ids, ServiceError, SystemIds
 from chassis.migrations import migrate
@@ -176,8 +176,8 @@ def running(
     )
     service = build(runtime)
     answers = runtime.answers if runtime.has_database else None
-    inside = Inside(context=name, ids=runtime.ids, answers=answers, mutual_tls=False)
-    server = Server(service, settings=settings, inside=inside, credentials=None)
+    context = ServerContext(service=name, ids=runtime.ids, answers=answers, mutual_tls=False)
+    server = Server(service, settings=settings, context=context, credentials=None)
     served = Served(service, runtime, f"127.0.0.1:{server.port}")
     server.start()
     server.ready(True)

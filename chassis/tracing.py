@@ -47,6 +47,14 @@ def current_trace_id() -> str:
     return current_traceparent()[_TRACE_ID]
 
 
+def is_current_sampled() -> bool:
+    """Whether the current trace is recorded."""
+    span = trace.get_current_span()
+    if span is trace.INVALID_SPAN:
+        return is_sampled(_received.get())
+    return span.get_span_context().trace_flags.sampled
+
+
 @contextmanager
 def event_span(
     name: str,

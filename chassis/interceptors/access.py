@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from contextvars import Token
 from functools import lru_cache
-from typing import Any, Final, cast
+from types import TracebackType
+from typing import Final, cast
 
-import grpc
 
-from chassis.call import Call, current_call, serving
+from chassis.call import Call, current_call, enter_call, leave_call
 from chassis.contract import Method
-from chassis.interceptors.layer import Handler, Inside
+from chassis.interceptors.server_call import Interceptor, ServerCall
 from chassis.kernel import Caller, ErrorKind, ServiceError
 from chassis.v1 import policy_pb2
 
@@ -47,10 +48,10 @@ def _user_of(claims: str) -> tuple[str | None, frozenset[str]]:
         raise TokenRequired("the claims that were passed on cannot be read") from None
 
 
-def _peer(context: grpc.ServicerContext, metadata: dict[str, str], mutual_tls: bool) -> str | None:
-    if not mutual_tls:
-        return metadata.get(SERVICE_METADATA_KEY)
-    names = cast(list[bytes], context.auth_context().get("x509_subject_alternative_name", []))
+def _peer(call: ServerCall) -> str | None:
+    if not call.endpoint.server.mutual_tls:
+        return call.metadata.get(SERVICE_METADATA_KEY)
+    names = cast(list[bytes], call.context.auth_context().get("x509_subject_alternative_name", []))
     return names[0].decode() if names else None
 
 
@@ -68,24 +69,25 @@ def permit(caller: Caller, method: Method) -> None:
         raise RoleRequired(f"this needs the role {' or '.join(sorted(method.roles))}", method=method.path)
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+class Access(Interceptor):
     """Makes the caller known to the call."""
 
-    def identified(context: grpc.ServicerContext) -> Call:
-        metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
-        claims = metadata.get(CLAIMS_METADATA_KEY, "")
+    __slots__ = ("_token",)
+
+    _token: Token[Call | None]
+
+    def __enter__(self) -> None:
+        """Raises TokenRequired or RoleRequired."""
+        claims = self.call.metadata.get(CLAIMS_METADATA_KEY, "")
         user, roles = _user_of(claims) if claims else (None, frozenset[str]())
-        caller = Caller(user=user, roles=roles, service=_peer(context, metadata, inside.mutual_tls))
-        permit(caller, method)
+        caller = Caller(user=user, roles=roles, service=_peer(self.call))
+        permit(caller, self.call.endpoint.method)
         outer = current_call()
-        return Call(caller=caller, deadline=outer.deadline if outer is not None else None, claims=claims)
+        deadline = outer.deadline if outer is not None else None
+        self._token = enter_call(Call(caller=caller, deadline=deadline, claims=claims))
 
-    def unary(request: Any, context: grpc.ServicerContext) -> Any:
-        with serving(identified(context)):
-            return proceed(request, context)
-
-    def streaming(request: Any, context: grpc.ServicerContext) -> Any:
-        with serving(identified(context)):
-            yield from proceed(request, context)
-
-    return streaming if method.response_streaming else unary
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Forgets the caller."""
+        leave_call(self._token)

@@ -17,7 +17,6 @@ from opentelemetry import trace
 
 from chassis.call import caller, remaining
 from chassis.channel import open_channel
-from chassis.interceptors import ORDER
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import Served, refused, running
@@ -109,9 +108,9 @@ def raising(error: Exception) -> Behaviour:
     return behave
 
 
-def test_the_order_of_the_layers_is_stated_once() -> None:
-    names = [layer.__module__.rpartition(".")[2] for layer in ORDER]
-    assert names == ["telemetry", "errors", "deadline", "access", "validation", "http", "idempotency"]
+def test_access_is_checked_before_the_request_is_looked_at(stub: catalog_service_pb2_grpc.CatalogServiceStub) -> None:
+    with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
+        stub.UpdateBook(catalog_service_pb2.UpdateBookRequest(book=book_pb2.Book(name="shelves/1")))
 
 
 def test_a_domain_error_arrives_with_code_reason_domain_and_metadata(
