@@ -186,7 +186,7 @@ def _interceptors() -> Case:
     def bare(*_: object) -> book_pb2.Book:
         return book
 
-    composed: Any = compose(bare, method_of(service.methods_by_name["GetBook"]), inside)
+    composed: Any = compose(bare, method_of(service.methods_by_name["GetBook"]), server)
     return lambda times: (
         _timed(lambda: composed(request, context), times) - _timed(lambda: bare(request, context), times)
     )

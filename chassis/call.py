@@ -13,11 +13,11 @@ from chassis.kernel.clock import monotonic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call: the caller, the deadline on the monotonic clock in seconds, and the verified claims as received."""
+    """One call: the caller, the deadline on the monotonic clock in seconds, and the header with the user's token."""
 
     caller: Caller
     deadline: float | None = None
-    claims: str = ""
+    authorization: str = ""
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)

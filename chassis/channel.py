@@ -14,7 +14,7 @@ from chassis.call import current_call, remaining
 from chassis.contract import method_at
 from chassis.credentials import Credentials
 from chassis.errors import DeadlinePassed, DependencyUnavailable, remote_error
-from chassis.interceptors.access import CLAIMS_METADATA_KEY, SERVICE_METADATA_KEY
+from chassis.interceptors.access import AUTHORIZATION, SERVICE_METADATA_KEY
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.tracing import TRACEPARENT, current_traceparent, instrumented
 
@@ -31,8 +31,8 @@ class ServiceChannel(grpc.Channel):
     """A channel from the process `caller` to the process `service`.
 
     Every call carries a deadline (the sooner of the contract's, the given one and what is left of the current call),
-    the identity of the caller and the trace context. Unary calls pass a breaker, and their failures are raised as
-    ServiceError; those of streams arrive as grpc.RpcError.
+    the name of the caller, the access token of the user it is made for and the trace context. Unary calls pass a
+    breaker, and their failures are raised as ServiceError; those of streams arrive as grpc.RpcError.
     """
 
     def __init__(self, channel: grpc.Channel, *, service: str, caller: str, traced: bool = False) -> None:
@@ -77,8 +77,8 @@ class ServiceChannel(grpc.Channel):
             recorded = trace.get_current_span().is_recording()
             added = self._identity
             current = current_call()
-            if current is not None and current.claims:
-                added += ((CLAIMS_METADATA_KEY, current.claims),)
+            if current is not None and current.authorization:
+                added += ((AUTHORIZATION, current.authorization),)
             if not recorded and (traceparent := current_traceparent()):  # else the instrumentation adds it
                 added += ((TRACEPARENT, traceparent),)
             return (traced if recorded else plain)(

@@ -13,6 +13,8 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from chassis.v1 import policy_pb2
 
+_OPEN = frozenset({policy_pb2.ACCESS_PUBLIC, policy_pb2.ACCESS_HOLDER})
+
 
 class ContractIncomplete(Exception):
     """A method lacks something every contract must state; the process does not start."""
@@ -24,6 +26,7 @@ class Method:
 
     `path` is `/package.Service/Method`, `timeout` in seconds. `keyed` methods remember their answer per request_id;
     `creates` ones answer 201 with the resource's location over HTTP; of `versioned` ones the response has an etag.
+    An invalid token counts as none for `lenient` ones.
     """
 
     path: str
@@ -39,6 +42,7 @@ class Method:
     keyed: bool
     creates: bool
     versioned: bool
+    lenient: bool
 
     @property
     def unary(self) -> bool:
@@ -73,6 +77,12 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         request_streaming=descriptor.client_streaming,
         response_streaming=descriptor.server_streaming,
         keyed=idempotent and "request_id" in descriptor.input_type.fields_by_name,
+        # As at the edge: a change must not be made for an anonymous caller in place of the user a token names.
+        lenient=policy.access in _OPEN
+        and (
+            options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+            or policy.rate_class == policy_pb2.RATE_CLASS_CREDENTIALS
+        ),
         versioned="etag" in response_fields,
         creates=bool(route) and ":" not in route and "name" in response_fields,
     )

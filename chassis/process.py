@@ -22,7 +22,7 @@ from chassis.interceptors import ServerContext
 from chassis.kernel import SystemClock, SystemIds
 from chassis.outbox import Relay
 from chassis.server import AddressTaken, Server
-from chassis.service import Build, Runtime, Service
+from chassis.service import Build, Runtime, Service, TokenIssuer
 from chassis.settings import ChassisSettings, Environment, Misconfigured, read_settings
 from chassis.worker import Worker
 
@@ -33,18 +33,28 @@ _RELAY_EVERY: Final = timedelta(seconds=1)
 _PURGE_EVERY: Final = timedelta(minutes=10)
 
 
-def serve(name: str, build: Build, *, version: str = "") -> int:
-    """Runs the service until SIGTERM or SIGINT; answers the exit code. What prevents the start is said in one line."""
+def serve(name: str, build: Build, *, tokens: TokenIssuer | None = None, version: str = "") -> int:
+    """Runs the service until SIGTERM or SIGINT; returns the exit code. What prevents the start is said in one line.
+
+    `tokens` says whose access tokens are accepted; without it every caller is anonymous.
+    """
     try:
         settings = read_settings(ChassisSettings)
         stop_telemetry = telemetry.configure(settings, name, instance=f"{name}-{os.getpid()}")
-        return _serve(name, build, settings, stop_telemetry, version)
+        return _serve(name, build, settings, stop_telemetry, tokens, version)
     except (Misconfigured, CredentialsMissing, AddressTaken, StorageUnavailable, migrations.SchemaOutdated) as error:
         print(f"{name} cannot start: {error}", file=sys.stderr)  # noqa: T201  # for whoever started it
         return 1
 
 
-def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: Callable[[], None], version: str) -> int:
+def _serve(
+    name: str,
+    build: Build,
+    settings: ChassisSettings,
+    stop_telemetry: Callable[[], None],
+    tokens: TokenIssuer | None,
+    version: str,
+) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -59,6 +69,7 @@ def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: C
         ids=runtime.ids,
         answers=runtime.answers if runtime.has_database else None,
         mutual_tls=runtime.credentials is not None,
+        tokens=tokens.verifier(service, runtime) if tokens is not None else None,
     )
     server = Server(service, settings=settings, context=context, credentials=runtime.credentials, version=version)
     relay, workers = _background(service, runtime, server)

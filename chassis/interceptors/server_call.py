@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from chassis.contract import Method
 from chassis.idempotency import Answers
 from chassis.kernel import Ids
+from chassis.tokens import TokenVerifier
 
 # The four shapes of an RPC differ in request and response (message or iterator); interceptors treat them alike.
 Handler = Callable[[Any, grpc.ServicerContext], Any]
@@ -27,6 +28,7 @@ class ServerContext:
     ids: Ids
     answers: Answers | None
     mutual_tls: bool
+    tokens: TokenVerifier | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,5 +51,6 @@ def build(runtime: Runtime) -> Service:
             Servicer(add_IdentityServiceServicer_to_server, identity_api),
             Servicer(add_SessionServiceServicer_to_server, SessionApi(sessions=sessions, keys=keys)),
         ),
+        token_keys=keys.published,
         workers=(Worker("purge-sessions", _PURGE_EVERY, sessions.purge),),
     )
