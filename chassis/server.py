@@ -19,6 +19,7 @@ from chassis.interceptors.server_call import lenient
 from chassis.service import Service
 from chassis.settings import ChassisSettings, Environment
 from chassis.tracing import trace_sampled_calls
+from chassis.watches import is_non_blocking
 
 _log = structlog.get_logger("server")
 _MEGABYTE: Final = 1024 * 1024
@@ -88,11 +89,13 @@ def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
 def _rebuilt(handler: Any, method: Method, context: ServerContext, slots: threading.BoundedSemaphore) -> Any:
     arity = f"{'stream' if method.request_streaming else 'unary'}_{'stream' if method.response_streaming else 'unary'}"
     behaviour: Handler = getattr(handler, arity)
-    if method.response_streaming:
+    serialize = handler.response_serializer
+    if is_non_blocking(behaviour):
+        serialize = None  # a Send takes bytes: they are the same for all who watch
+    elif method.response_streaming:
         behaviour = _capped(behaviour, slots)
     factory = getattr(grpc, f"{arity}_rpc_method_handler")
-    read = lenient(handler.request_deserializer)
-    return factory(compose(behaviour, method, context), read, handler.response_serializer)
+    return factory(compose(behaviour, method, context), lenient(handler.request_deserializer), serialize)
 
 
 class Server:
@@ -111,6 +114,7 @@ class Server:
 
         Raises AddressTaken when it cannot listen, ContractIncomplete when a method lacks its policy."""
         self._settings = settings
+        self._watches = service.watches
         self._pool = ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="call")
         self._grpc = grpc.server(
             self._pool,
@@ -175,5 +179,7 @@ class Server:
     def stop(self) -> None:
         """Refuses new calls, lets those in flight finish within the drain time, then ends them."""
         self._health.enter_graceful_shutdown()
+        for watches in self._watches:
+            watches.close()
         self._grpc.stop(self._settings.drain_seconds).wait()
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -19,6 +19,7 @@ from chassis.kernel import Clock, Ids
 from chassis.outbox import Outbox
 from chassis.settings import ChassisSettings, SettingsT, read_settings
 from chassis.tokens import TokenVerifier
+from chassis.watches import Watches
 from chassis.worker import Worker
 
 
@@ -38,6 +39,7 @@ class Service:
     servicers: tuple[Servicer, ...]
     subscriptions: tuple[Subscription, ...] = ()
     workers: tuple[Worker, ...] = ()
+    watches: tuple[Watches, ...] = ()
     token_keys: Callable[[], bytes] | None = None
     """Returns the JSON Web Key Set of access tokens, of the service that owns the keys."""
 

@@ -18,6 +18,8 @@ from opentelemetry.instrumentation.grpc import client_interceptor, grpcext, serv
 from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from chassis.watches import is_non_blocking, non_blocking
+
 TRACEPARENT: Final = "traceparent"
 """Metadata key and event header of the trace context: version-trace-span-flags, in hexadecimal."""
 
@@ -83,7 +85,7 @@ def trace_sampled_calls(
     """Returns the handler of the method at `path` with a span around each sampled call.
 
     A call that arrives without a trace context is a root, for which the sampler decides. Without `recording` there are
-    no spans, and the context is only passed on.
+    no spans, and the context is only passed on; nor for non-blocking handlers, which the instrumentation cannot wrap.
     """
     shape = (
         f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
@@ -94,14 +96,16 @@ def trace_sampled_calls(
         interceptor: grpc.ServerInterceptor = server_interceptor(provider)  # type: ignore[no-untyped-call]
         traced = getattr(interceptor.intercept_service(lambda _: handler, _CallDetails(path)), shape)
 
-    def handle(request: Any, context: grpc.ServicerContext) -> Any:
+    def handle(request: Any, context: grpc.ServicerContext, *send: Any) -> Any:
         traceparent = next((str(value) for key, value in context.invocation_metadata() if key == TRACEPARENT), "")
-        if recording and (not traceparent or is_sampled(traceparent)):
+        if recording and not send and (not traceparent or is_sampled(traceparent)):
             return traced(request, context)
         _received.set(traceparent)  # grpcio gives each call a context of its own, so that nothing has to be reset
-        return plain(request, context)
+        return plain(request, context, *send)
 
     factory: Any = getattr(grpc, f"{shape}_rpc_method_handler")
+    if is_non_blocking(plain):
+        non_blocking(handle)
     composed: grpc.RpcMethodHandler[Any, Any] = factory(
         handle, handler.request_deserializer, handler.response_serializer
     )

@@ -17,6 +17,7 @@ from chassis.interceptors.idempotency import replaying
 from chassis.interceptors.server_call import Endpoint, Handler, ServerCall, ServerContext
 from chassis.interceptors.telemetry import Telemetry
 from chassis.interceptors.validation import Validation, request_check
+from chassis.watches import Send, is_non_blocking, non_blocking
 
 __all__ = ["Handler", "ServerContext", "compose"]
 
@@ -35,7 +36,7 @@ def _intercepted(call: ServerCall) -> Iterator[None]:
 
 
 def compose(handler: Handler, method: Method, server: ServerContext) -> Handler:
-    """Returns the handler of a method with every interceptor around it."""
+    """Returns the handler of a method with every interceptor around it, of a non-blocking one around its opening."""
     endpoint = Endpoint(method=method, server=server, check=request_check(method))
     respond = replaying(handler, endpoint)
 
@@ -50,4 +51,12 @@ def compose(handler: Handler, method: Method, server: ServerContext) -> Handler:
         with _intercepted(call):
             yield from respond(call)
 
+    def opening(request: Any, context: grpc.ServicerContext, send: Send) -> None:
+        call = ServerCall(endpoint, request, context)
+        with _intercepted(call):
+            handler(call.request, context, send)
+
+    if is_non_blocking(handler):
+        composed: Handler = non_blocking(opening)
+        return composed
     return streaming if method.response_streaming else unary

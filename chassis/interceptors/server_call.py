@@ -16,8 +16,9 @@ from chassis.kernel import Ids
 from chassis.tokens import TokenVerifier
 
 # The four shapes of an RPC differ in request and response (message or iterator); interceptors treat them alike.
-Handler = Callable[[Any, grpc.ServicerContext], Any]
-"""Request, or iterator of requests, in; response, or iterator of responses, out."""
+Handler = Callable[..., Any]
+"""Takes a request, or an iterator of requests, and the context; returns a response, or an iterator of responses. A
+non-blocking one takes a Send as well and returns nothing, see `chassis.watches`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

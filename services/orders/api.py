@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import grpc
 from bookstore.orders.v1 import order_pb2
 from bookstore.orders.v1 import orders_requests_pb2 as contract
@@ -12,6 +10,7 @@ from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceServicer
 from chassis.call import caller
 from chassis.paging import page_request
 from chassis.requests import id_in
+from chassis.watches import Send, non_blocking
 from services.orders.convert import order_message, place_order_command, quantities_of
 from services.orders.order_lifecycle import OrderLifecycle
 from services.orders.place_order import PlaceOrder
@@ -75,10 +74,7 @@ class OrdersApi(OrderServiceServicer):
         """Records that the parcel arrived."""
         return self._lifecycle.deliver(id_in("orders", request.name), etag=request.etag)
 
-    def WatchOrder(
-        self, request: contract.WatchOrderRequest, context: grpc.ServicerContext
-    ) -> Iterator[contract.WatchOrderResponse]:
-        """Returns the order, and again after each change."""
-        changes = self._watch_order.watch(id_in("orders", request.name), caller(), is_wanted=context.is_active)
-        for order, last in changes:
-            yield contract.WatchOrderResponse(order=order_message(order), last=last)
+    @non_blocking
+    def WatchOrder(self, request: contract.WatchOrderRequest, context: grpc.ServicerContext, send: Send) -> None:
+        """Sends the order now and after each change."""
+        self._watch_order.open(id_in("orders", request.name), caller(), context, send)

@@ -44,15 +44,17 @@ def assemble(runtime: Runtime, remotes: Remotes) -> Service:
         outbox=outbox,
         claim=settings.claim,
     )
+    watch_order = WatchOrder(database)
     api = OrdersApi(
         queries=OrderQueries(database),
         place_order=place_order,
         lifecycle=OrderLifecycle(answers=runtime.answers, saga=saga, clock=clock, ids=runtime.ids, outbox=outbox),
-        watch_order=WatchOrder(database),
+        watch_order=watch_order,
     )
     return Service(
         name="orders",
         servicers=(Servicer(add_OrderServiceServicer_to_server, api),),
+        watches=(watch_order.watches,),
         workers=tuple(
             Worker(f"saga-{number}", _LOOK_FOR_WORK_EVERY, saga.resume_due) for number in range(settings.workers)
         ),

@@ -6,7 +6,7 @@ kept for reading only. The saga writes its progress apart from the rest. Refunds
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -214,7 +214,9 @@ _BY_CART: Final = Statement(
     select(ORDERS.c.id).where(ORDERS.c.cart == bindparam("of_cart"), ORDERS.c.cart_etag == bindparam("etag"), _stands),
     str,
 )
-_VERSION: Final = Statement(select(ORDERS.c.version).where(_this), int)
+_VERSIONS: Final = Statement(
+    select(ORDERS.c.id, ORDERS.c.version).where(ORDERS.c.id.in_(bindparam("order_ids", expanding=True)))
+)
 _SAVE: Final = Statement(update(ORDERS).where(_this), keys=tuple(name for name in _ORDER.names if name != "id"))
 _SAVE_PROGRESS: Final = Statement(update(ORDERS).where(*_held), keys=_PROGRESS.names)
 _SAVE_DECISION: Final = Statement(
@@ -267,6 +269,6 @@ def find_cart_order(connection: Connection, cart: str, cart_etag: str) -> str | 
     return _BY_CART.first(connection, of_cart=cart, etag=cart_etag)
 
 
-def find_version(connection: Connection, order_id: str) -> int | None:
-    """Returns the present version of an order; cheap."""
-    return _VERSION.first(connection, order_id=order_id)
+def find_versions(connection: Connection, order_ids: Collection[str]) -> dict[str, int]:
+    """Returns the present versions of orders by id."""
+    return {row.id: row.version for row in _VERSIONS.all(connection, order_ids=list(order_ids))}

@@ -1,70 +1,57 @@
-"""An order as it changes, to its owner."""
+"""Watching an order: its owner is told of each change as it is committed."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Collection, Mapping
 
-from chassis.call import remaining
+import grpc
+from bookstore.orders.v1.orders_requests_pb2 import WatchOrderResponse
+
 from chassis.database import Database
 from chassis.kernel import Caller
-from chassis.kernel.clock import monotonic
+from chassis.watches import Send, Update, Watches
 from services.orders import store
+from services.orders.convert import order_message
 from services.orders.order import WATCHED_TO_THE_END, Order, order_name
 from services.orders.refusals import OrderNotFound
 
-_LOOK_AGAIN_SECONDS: Final = 1.0
-"""Another process may have changed the order; this one only hears of its own commits."""
-_LAST_WORDS_SECONDS: Final = 0.5
-"""Kept back from the deadline to send the last message."""
-
 
 class WatchOrder:
-    """Tells of an order's changes as they are committed."""
+    """The watches of orders."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._committed = threading.Condition()
-        self._commits = 0
-        database.on_commit(self._note_commit)
+        self.watches = Watches(self)
+        database.on_commit(self.watches.wake)
 
-    def watch(self, order_id: str, caller: Caller, *, is_wanted: Callable[[], bool]) -> Iterator[tuple[Order, bool]]:
-        """The order now and after each change, and whether nothing follows; until `is_wanted` says no.
-
-        Raises OrderNotFound, to everyone but the owner.
-        """
-        left = remaining()
-        deadline = monotonic() + left - _LAST_WORDS_SECONDS if left is not None else float("inf")
-        seen = self._commits
-        order = self._read(order_id, caller)
-        while order.state not in WATCHED_TO_THE_END and monotonic() < deadline:
-            yield order, False
-            version = order.version
-            while order.version == version and monotonic() < deadline:
-                seen = self._wait(seen, deadline)
-                if not is_wanted():
-                    return
-                if self._version(order_id) != version:
-                    order = self._read(order_id, caller)
-        yield order, True
-
-    def _read(self, order_id: str, caller: Caller) -> Order:
-        order = self._database.read(lambda connection: store.find_order(connection, order_id))
+    def open(self, order_id: str, caller: Caller, context: grpc.ServicerContext, send: Send) -> None:
+        """Opens a watch of the caller's order. Raises OrderNotFound, to everyone but the owner, and Overloaded."""
+        order = self._find(order_id)
         if order is None or not caller.owns(order.user):
             raise OrderNotFound(order_name(order_id))
-        return order
+        self.watches.open(order_id, update_of(order), owner=order.user, context=context, send=send)
 
-    def _version(self, order_id: str) -> int | None:
-        return self._database.read(lambda connection: store.find_version(connection, order_id))
+    def versions(self, names: Collection[str]) -> Mapping[str, int]:
+        """Returns the current version of each order by id."""
+        return self._database.read(lambda connection: store.find_versions(connection, names))
 
-    def _wait(self, seen: int, deadline: float) -> int:
-        with self._committed:
-            pause = min(_LOOK_AGAIN_SECONDS, max(0.0, deadline - monotonic()))
-            self._committed.wait_for(lambda: self._commits != seen, pause)
-            return self._commits
+    def update(self, name: str) -> Update:
+        """Returns the order with this id as it is. Raises OrderNotFound."""
+        order = self._find(name)
+        if order is None:
+            raise OrderNotFound(order_name(name))
+        return update_of(order)
 
-    def _note_commit(self) -> None:
-        with self._committed:
-            self._commits += 1
-            self._committed.notify_all()
+    def _find(self, order_id: str) -> Order | None:
+        return self._database.read(lambda connection: store.find_order(connection, order_id))
+
+
+def update_of(order: Order) -> Update:
+    """The messages that tell of an order."""
+    message = order_message(order)
+    return Update(
+        version=order.version,
+        message=WatchOrderResponse(order=message).SerializeToString(),
+        last_message=WatchOrderResponse(order=message, last=True).SerializeToString(),
+        final=order.state in WATCHED_TO_THE_END,
+    )
