@@ -46,33 +46,23 @@ __all__ = [
     "serve",
 ]
 
-_KERNEL: Final = "chassis.kernel"
-_MODULES: Final = {
-    "Backoff": _KERNEL,
-    "Breaker": "chassis.breaker",
-    "Caller": _KERNEL,
-    "ChassisSettings": "chassis.settings",
-    "Clock": _KERNEL,
-    "Database": "chassis.database",
-    "ErrorKind": _KERNEL,
-    "Ids": _KERNEL,
-    "Outbox": "chassis.outbox",
-    "Runtime": "chassis.service",
-    "Service": "chassis.service",
-    "ServiceError": _KERNEL,
-    "Servicer": "chassis.service",
-    "Subscription": "chassis.inbox",
-    "TokenIssuer": "chassis.service",
-    "Watches": "chassis.watches",
-    "Worker": "chassis.worker",
-    "caller": "chassis.call",
-    "non_blocking": "chassis.watches",
-    "read_settings": "chassis.settings",
-    "serve": "chassis.process",
+_EXPORTS: Final = {
+    "breaker": ("Breaker",),
+    "call": ("caller",),
+    "database": ("Database",),
+    "inbox": ("Subscription",),
+    "kernel": ("Backoff", "Caller", "Clock", "ErrorKind", "Ids", "ServiceError"),
+    "outbox": ("Outbox",),
+    "process": ("serve",),
+    "service": ("Runtime", "Service", "Servicer", "TokenIssuer"),
+    "settings": ("ChassisSettings", "read_settings"),
+    "watches": ("Watches", "non_blocking"),
+    "worker": ("Worker",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    module = next((module for module, names in _EXPORTS.items() if name in names), None)
+    if module is None:
         raise AttributeError(f"module 'chassis' has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    return getattr(importlib.import_module(f"chassis.{module}"), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from typing import Final
 
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
@@ -13,7 +14,8 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from chassis.v1 import policy_pb2
 
-_OPEN = frozenset({policy_pb2.ACCESS_PUBLIC, policy_pb2.ACCESS_HOLDER})
+OPEN: Final = frozenset({policy_pb2.ACCESS_PUBLIC, policy_pb2.ACCESS_HOLDER})
+"""Access without a user; whether a resource has an owner is for the service to see."""
 
 
 class ContractIncomplete(Exception):
@@ -78,7 +80,7 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         response_streaming=descriptor.server_streaming,
         keyed=idempotent and "request_id" in descriptor.input_type.fields_by_name,
         # As at the edge: a change must not be made for an anonymous caller in place of the user a token names.
-        lenient=policy.access in _OPEN
+        lenient=policy.access in OPEN
         and (
             options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
             or policy.rate_class == policy_pb2.RATE_CLASS_CREDENTIALS

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, cast
 
 from chassis.call import Call, current_call, enter_call, leave_call
-from chassis.contract import Method
+from chassis.contract import OPEN, Method
 from chassis.interceptors.server_call import Interceptor, ServerCall
 from chassis.kernel import Caller, ErrorKind, ServiceError
 from chassis.tokens import TokenInvalid, TokenUser
@@ -19,7 +19,6 @@ SERVICE_METADATA_KEY: Final = "x-bookstore-service"
 """Name of the calling process where there is no mutual TLS, in development."""
 
 _SIGN_IN: Final = "sign in first: send a valid access token as `authorization: Bearer …`"
-_OPEN: Final = frozenset({policy_pb2.ACCESS_PUBLIC, policy_pb2.ACCESS_HOLDER})
 
 
 class TokenRequired(ServiceError):
@@ -45,7 +44,7 @@ def _peer(call: ServerCall) -> str | None:
 
 def permit(caller: Caller, method: Method) -> None:
     """Raises TokenRequired or RoleRequired unless the contract lets `caller` call `method`."""
-    if method.access in _OPEN:
+    if method.access in OPEN:
         return
     if caller.service is not None and caller.service in method.callers:
         return
