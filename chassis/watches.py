@@ -250,13 +250,20 @@ class _Sender:
         for name, streams in list(self._streams.items()):
             update = self._updates[name]
             for stream in streams:
-                if not stream.is_open:
-                    continue
-                if update.final or closing or now >= stream.deadline:
-                    stream.end(update)
-                elif stream.version != update.version or now >= stream.repeat_at:
-                    stream.version, stream.repeat_at = update.version, now + self._repeat_seconds
-                    stream.send(update.message)
+                try:
+                    self._tell_one(stream, update, now, closing=closing)
+                except Exception as error:  # noqa: BLE001  # one stream must not end the thread of all
+                    stream.is_open = False
+                    _log.warning("a watch cannot be sent to", exc_info=error)
             self._streams[name] = [stream for stream in streams if stream.is_open]
             if not self._streams[name]:
                 del self._streams[name], self._updates[name]
+
+    def _tell_one(self, stream: _Stream, update: Update, now: float, *, closing: bool) -> None:
+        if not stream.is_open:
+            return
+        if update.final or closing or now >= stream.deadline:
+            stream.end(update)
+        elif stream.version != update.version or now >= stream.repeat_at:
+            stream.version, stream.repeat_at = update.version, now + self._repeat_seconds
+            stream.send(update.message)
