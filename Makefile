@@ -147,6 +147,10 @@ test-services: setup-dev ## Run the tests that need no running shop; ARGS="-k wo
 test-shop: setup-dev ## Run the tests against the whole running shop; ARGS="-k word" selects.
 	@$(BIN)/pytest tests/e2e --junitxml build/$@.xml $(ARGS)
 
+.PHONY: bench-inner
+bench-inner: setup-dev ## Print what the inner parts of a call cost.
+	@PYTHONPATH=.:generated $(PYTHON) -m bench.inner
+
 ## Keep --------------------------------------------------------------------------------------------------------------
 
 UV_COMPILE = uv pip compile pyproject.toml --quiet --extra build --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
 from chassis.kernel import ANONYMOUS, Caller
@@ -13,24 +13,34 @@ from chassis.kernel.clock import monotonic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call: the caller, the deadline on the monotonic clock in seconds, and the verified claims as received."""
+    """One call: the caller, the deadline on the monotonic clock in seconds, and the header with the user's token."""
 
     caller: Caller
     deadline: float | None = None
-    claims: str = ""
+    authorization: str = ""
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
+def enter_call(call: Call) -> Token[Call | None]:
+    """Makes `call` the current one of this thread until `leave_call` gets the token."""
+    return _current.set(call)
+
+
+def leave_call(token: Token[Call | None]) -> None:
+    """Makes the call before it the current one again."""
+    _current.reset(token)
+
+
 @contextmanager
 def serving(call: Call) -> Iterator[None]:
-    """Makes `call` the current one of this thread."""
-    token = _current.set(call)
+    """Makes `call` the current one of this thread within the block."""
+    token = enter_call(call)
     try:
         yield
     finally:
-        _current.reset(token)
+        leave_call(token)
 
 
 def current_call() -> Call | None:

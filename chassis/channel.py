@@ -1,129 +1,127 @@
-"""Channels to other services: discovery, mutual TLS, retries from the contract, deadlines, breaker, identity."""
+"""Channels to other services: discovery, mutual TLS, retries from the contract, deadlines, breaker, identity, trace."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 import grpc
-from purgatory import SyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
+from opentelemetry import trace
 
+from chassis.breaker import Breaker
 from chassis.call import current_call, remaining
-from chassis.contract import GENERATED, Method, method_at
+from chassis.contract import GENERATED, method_at
 from chassis.credentials import Credentials
 from chassis.errors import DeadlinePassed, DependencyUnavailable, remote_error
-from chassis.interceptors.access import CLAIMS_METADATA_KEY, SERVICE_METADATA_KEY
-from chassis.kernel import ErrorKind
+from chassis.interceptors.access import AUTHORIZATION, SERVICE_METADATA_KEY
+from chassis.kernel import ErrorKind, ServiceError
+from chassis.tracing import TRACEPARENT, current_traceparent, instrumented
 
-_MARGIN: Final = 0.02  # seconds kept back from the caller's deadline to answer it
-_FAILURES_TO_OPEN: Final = 5
-_OPEN_SECONDS: Final = 2.0
-_BREAKING: Final = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED})
+_MARGIN: Final = 0.02  # seconds kept back from the caller's deadline to return an error in time
+_FAILURES: Final = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED})
 _DEFAULT_PORT: Final = 8080
-_HEALTH: Final = "/grpc.health.v1.Health/"  # not of our contracts: has no policy, callers give a timeout
+_OF_GRPC: Final = "/grpc."  # gRPC's own services, such as health, are not in our contracts: callers give a timeout
+
+Metadata = tuple[tuple[str, str], ...]
 
 
-class _ClientCallDetails(grpc.ClientCallDetails):
-    def __init__(self, details: grpc.ClientCallDetails, timeout: float, added: list[tuple[str, str]]) -> None:
-        self.method = details.method
-        self.timeout = timeout
-        self.metadata = (*(details.metadata or ()), *added)
-        self.credentials = details.credentials
-        self.wait_for_ready = details.wait_for_ready
-        self.compression = details.compression
+class ServiceChannel(grpc.Channel):
+    """A channel from the process `caller` to the process `service`.
 
-
-class _Breaker:
-    """Stops calling a service that keeps failing, and probes it again after a while.
-
-    The library's breaker is not safe for concurrent use; the lock is held at entry and exit, never during the call.
+    Every call carries a deadline (the sooner of the contract's, the given one and what is left of the current call),
+    the name of the caller, the access token of the user it is made for and the trace context. Unary calls pass a
+    breaker, and their failures are raised as ServiceError; those of streams arrive as grpc.RpcError.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, channel: grpc.Channel, *, service: str, caller: str, traced: bool = False) -> None:
+        """With `traced`, calls inside a recorded span get a span of their own."""
+        self._plain: Any = channel
+        self._traced: Any = instrumented(channel) if traced else channel
         self._service = service
-        factory = SyncCircuitBreakerFactory(default_threshold=_FAILURES_TO_OPEN, default_ttl=_OPEN_SECONDS)
-        self._breaker = factory.get_breaker(service)
-        self._lock = threading.Lock()
+        self._identity: Metadata = ((SERVICE_METADATA_KEY, caller),)
+        self._breaker = Breaker(
+            is_failure=lambda error: isinstance(error, ServiceError) and error.kind in _FAILURES,
+            rejection=lambda: DependencyUnavailable(f"{service} failed repeatedly; try again later", service=service),
+        )
 
-    def before(self) -> None:
-        """Raises DependencyUnavailable while the breaker is open."""
-        with self._lock:
-            try:
-                self._breaker.__enter__()
-            except OpenedState:
-                raise DependencyUnavailable(
-                    f"{self._service} failed repeatedly and is not called for {_OPEN_SECONDS:g} s",
-                    service=self._service,
-                ) from None
+    def unary_unary(self, method: str, *serializers: Any, **options: Any) -> Any:
+        """Returns the function that calls `method`; its `with_call` returns the grpc.Call as well."""
+        plain = self._plain.unary_unary(method, *serializers, **options)
+        traced = self._traced.unary_unary(method, *serializers, **options)
+        call = self._guarded(self._prepared(method, plain, traced))
+        call.with_call = self._guarded(self._prepared(method, plain.with_call, traced.with_call))
+        return call
 
-    def after(self, error: Exception | None) -> None:
-        """Counts the outcome."""
-        with self._lock:
-            self._breaker.__exit__(type(error) if error else None, error, None)
+    def unary_stream(self, method: str, *serializers: Any, **options: Any) -> Any:
+        """Returns the function that calls `method`."""
+        return self._stream("unary_stream", method, serializers, options)
 
+    def stream_unary(self, method: str, *serializers: Any, **options: Any) -> Any:
+        """Returns the function that calls `method`."""
+        return self._stream("stream_unary", method, serializers, options)
 
-class ServiceInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """What every call to another service carries: deadline, identity, breaker; failures arrive as ServiceError."""
+    def stream_stream(self, method: str, *serializers: Any, **options: Any) -> Any:
+        """Returns the function that calls `method`."""
+        return self._stream("stream_stream", method, serializers, options)
 
-    def __init__(self, service: str, caller: str) -> None:
-        self._service = service
-        self._caller = caller
-        self._breaker = _Breaker(service)
-        self._methods: dict[str, Method] = {}
+    def _stream(self, shape: str, method: str, serializers: Any, options: Any) -> Any:
+        plain, traced = (getattr(c, shape)(method, *serializers, **options) for c in (self._plain, self._traced))
+        return self._prepared(method, plain, traced)
 
-    def _method(self, path: str) -> Method:
-        method = self._methods.get(path)
-        if method is None:
-            method = self._methods[path] = method_at(path)
-        return method
+    def _prepared(self, method: str, plain: Callable[..., Any], traced: Callable[..., Any]) -> Any:
+        longest = None if method.startswith(_OF_GRPC) else method_at(method).timeout
 
-    def _prepared(self, details: grpc.ClientCallDetails) -> _ClientCallDetails:
-        left, path = remaining(), str(details.method)
-        limits = [] if left is None else [left - _MARGIN]
-        if details.timeout is not None:
-            limits.append(details.timeout)
-        if not path.startswith(_HEALTH):
-            limits.append(self._method(path).timeout)
-        budget = min(limits)
+        def call(request: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+            recorded = trace.get_current_span().is_recording()
+            added = self._identity
+            current = current_call()
+            if current is not None and current.authorization:
+                added += ((AUTHORIZATION, current.authorization),)
+            if not recorded and (traceparent := current_traceparent()):  # else the instrumentation adds it
+                added += ((TRACEPARENT, traceparent),)
+            return (traced if recorded else plain)(
+                request,
+                timeout=self._budget(longest, timeout),
+                metadata=(*metadata, *added) if metadata else added,
+                **options,
+            )
+
+        return call
+
+    def _budget(self, longest: float | None, timeout: float | None) -> float:
+        left = remaining()
+        limits = (longest, timeout, None if left is None else left - _MARGIN)
+        budget = min(seconds for seconds in limits if seconds is not None)
         if budget <= 0:
             raise DeadlinePassed("no time is left to call another service", service=self._service)
-        added = [(SERVICE_METADATA_KEY, self._caller)]
-        call = current_call()
-        if call is not None and call.claims:
-            added.append((CLAIMS_METADATA_KEY, call.claims))
-        return _ClientCallDetails(details, budget, added)
+        return budget
 
-    def intercept_unary_unary(
-        self,
-        continuation: Callable[[grpc.ClientCallDetails, Any], Any],
-        client_call_details: grpc.ClientCallDetails,
-        request: Any,
-    ) -> Any:
-        """Calls within the deadline. Raises ServiceError."""
-        prepared = self._prepared(client_call_details)
-        self._breaker.before()
-        outcome = continuation(prepared, request)
-        error = outcome.exception()
-        if error is None:
-            self._breaker.after(None)
-            return outcome
-        if not isinstance(error, grpc.RpcError):
-            self._breaker.after(None)
-            raise error
-        known = remote_error(error, self._service)
-        self._breaker.after(known if known.kind in _BREAKING else None)
-        raise known from error
+    def _guarded(self, call: Callable[..., Any]) -> Any:
+        def attempt(request: Any, options: Any) -> Any:
+            try:
+                return call(request, **options)
+            except grpc.RpcError as error:
+                raise remote_error(error, self._service) from error
 
-    def intercept_unary_stream(
-        self,
-        continuation: Callable[[grpc.ClientCallDetails, Any], Any],
-        client_call_details: grpc.ClientCallDetails,
-        request: Any,
-    ) -> Any:
-        """Opens a stream within the deadline."""
-        return continuation(self._prepared(client_call_details), request)
+        return lambda request, **options: self._breaker.call(lambda: attempt(request, options))
+
+    def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:
+        """See grpc.Channel."""
+        self._plain.subscribe(callback, try_to_connect)
+
+    def unsubscribe(self, callback: Any) -> None:
+        """See grpc.Channel."""
+        self._plain.unsubscribe(callback)
+
+    def close(self) -> None:
+        """Closes the channel and ends its calls."""
+        self._plain.close()
+
+    def __enter__(self) -> ServiceChannel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def known_services() -> list[str]:
@@ -148,7 +146,8 @@ def open_channel(
 ) -> grpc.Channel:
     """A channel from the process `caller` to the process `service`; keep it for the life of the process.
 
-    With `traced` every call is a span and carries its context. Without `credentials` the channel is not encrypted.
+    With `traced`, calls inside a recorded span get a span of their own. Without `credentials` the channel is not
+    encrypted.
     """
     service_config = (GENERATED / "service_config" / f"{service}.json").read_text()
     options = [
@@ -166,8 +165,4 @@ def open_channel(
         channel = grpc.secure_channel(
             target, credentials.channel(), [*options, ("grpc.ssl_target_name_override", service)]
         )
-    if traced:
-        from opentelemetry.instrumentation.grpc import client_interceptor, grpcext  # slow to import
-
-        channel = grpcext.intercept_channel(channel, client_interceptor())  # type: ignore[no-untyped-call]
-    return grpc.intercept_channel(channel, ServiceInterceptor(service, caller))
+    return ServiceChannel(channel, service=service, caller=caller, traced=traced)

@@ -18,6 +18,8 @@ from chassis.v1 import policy_pb2
 
 GENERATED: Final = Path(__file__).parents[1] / "generated"
 """What `make protos` writes."""
+OPEN: Final = frozenset({policy_pb2.ACCESS_PUBLIC, policy_pb2.ACCESS_HOLDER})
+"""Access without a user; whether a resource has an owner is for the service to see."""
 
 
 class ContractIncomplete(Exception):
@@ -29,7 +31,8 @@ class Method:
     """One RPC and its policy.
 
     `path` is `/package.Service/Method`, `timeout` in seconds. `keyed` methods remember their answer per request_id;
-    `creates` ones answer 201 with the resource's location over HTTP.
+    `creates` ones answer 201 with the resource's location over HTTP; of `versioned` ones the response has an etag.
+    An invalid token counts as none for `lenient` ones.
     """
 
     path: str
@@ -44,6 +47,13 @@ class Method:
     response_streaming: bool
     keyed: bool
     creates: bool
+    versioned: bool
+    lenient: bool
+
+    @property
+    def unary(self) -> bool:
+        """Whether it has one request and one response."""
+        return not (self.request_streaming or self.response_streaming)
 
 
 def process_of(service: ServiceDescriptor) -> str:
@@ -88,6 +98,13 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         request_streaming=descriptor.client_streaming,
         response_streaming=descriptor.server_streaming,
         keyed=idempotent and "request_id" in descriptor.input_type.fields_by_name,
+        # As at the edge: a change must not be made for an anonymous caller in place of the user a token names.
+        lenient=policy.access in OPEN
+        and (
+            options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+            or policy.rate_class == policy_pb2.RATE_CLASS_CREDENTIALS
+        ),
+        versioned="etag" in response_fields,
         creates=bool(route) and ":" not in route and "name" in response_fields,
     )
 

@@ -19,7 +19,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from sqlalchemy import Connection, and_, bindparam, delete, select, tuple_, update
 
-from chassis.database import Database, insert_if_absent
+from chassis.database import Database, Statement, insert_if_absent
 from chassis.kernel import Clock, ErrorKind, ServiceError
 from chassis.schema import ANSWERS
 
@@ -59,8 +59,14 @@ _same = and_(
     ANSWERS.c.method == bindparam("via"),
     ANSWERS.c.request_key == bindparam("under"),
 )
-_recorded = select(ANSWERS.c.fingerprint, ANSWERS.c.answer).where(_same)
-_complete = update(ANSWERS).where(_same).values(answer=bindparam("reply"))
+_RECORDED: Final = Statement(select(ANSWERS.c.fingerprint, ANSWERS.c.answer).where(_same))
+_COMPLETE: Final = Statement(update(ANSWERS).where(_same).values(answer=bindparam("reply")))
+_identity = (ANSWERS.c.caller, ANSWERS.c.method, ANSWERS.c.request_key)
+_PURGE: Final = Statement(
+    delete(ANSWERS).where(
+        tuple_(*_identity).in_(select(*_identity).where(ANSWERS.c.created < bindparam("before")).limit(_PURGE_BATCH))
+    )
+)
 
 
 class Answers:
@@ -75,7 +81,7 @@ class Answers:
 
         Raises RequestIdReused when it belongs to another request.
         """
-        row = self._database.read(lambda connection: connection.execute(_recorded, _parameters(key)).one_or_none())
+        row = self._database.read(lambda connection: _RECORDED.first(connection, **_parameters(key)))
         if row is None:
             return None
         if row.fingerprint != key.fingerprint:
@@ -95,11 +101,8 @@ class Answers:
 
     def purge(self) -> int:
         """Deletes answers older than 48 hours, at most a thousand; says how many."""
-        identity = (ANSWERS.c.caller, ANSWERS.c.method, ANSWERS.c.request_key)
-        old = select(*identity).where(ANSWERS.c.created < self._clock.now() - _KEEP).limit(_PURGE_BATCH)
-        return self._database.transact(
-            lambda tx: tx.execute(delete(ANSWERS).where(tuple_(*identity).in_(old))).rowcount
-        )
+        before = self._clock.now() - _KEEP
+        return self._database.transact(lambda tx: _PURGE.run(tx, before=before))
 
     def _answered(self, tx: Connection, key: RequestKey, function: Callable[[Connection], MessageT]) -> MessageT:
         # The key goes in first: a concurrent duplicate must meet it before it meets the effect of the first one,
@@ -115,7 +118,7 @@ class Answers:
         if not insert_if_absent(tx, ANSWERS, reserved):
             raise AnswerExists
         message = function(tx)
-        tx.execute(_complete, {**_parameters(key), "reply": message.SerializeToString()})
+        _COMPLETE.run(tx, **_parameters(key), reply=message.SerializeToString())
         return message
 
 

@@ -14,30 +14,40 @@ from typing import Any, Final
 import structlog
 from google.protobuf.message import DecodeError, Message
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import Connection, delete, select, true, update
+from sqlalchemy import Connection, bindparam, delete, select, true, update
 
 from chassis.broker import Broker, BrokerUnavailable, Delivery, Pull
-from chassis.database import AnyRow, Database, StorageUnavailable, insert_if_absent
-from chassis.kernel import Clock
+from chassis.database import Database, Statement, StorageUnavailable, insert_if_absent
+from chassis.kernel import Backoff, Clock
 from chassis.schema import DEAD_LETTERS, INBOX
+from chassis.tracing import TRACEPARENT, event_span
 
 _FETCH: Final = 50
 _FETCH_WAIT: Final = timedelta(seconds=1)
 _DELIVERIES: Final = 8
 """After so many an event is put aside."""
-_LONGEST_BACK_OFF: Final = timedelta(seconds=60)
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=60))
 _KEEP: Final = timedelta(days=30)
 """Much longer than any event can still be redelivered (stream and outbox: seven days)."""
 _PURGE_BATCH: Final = 1000
 _REASON_LENGTH: Final = 500  # characters
 
 _log = structlog.get_logger(__name__)
-_tracer = trace.get_tracer(__name__)
-_propagator = TraceContextTextMapPropagator()
 
-_waiting = select(DEAD_LETTERS).where(DEAD_LETTERS.c.redrive.is_(true())).order_by(DEAD_LETTERS.c.event_id)
+_WAITING: Final = Statement(
+    select(DEAD_LETTERS.c.event_id, DEAD_LETTERS.c.subject, DEAD_LETTERS.c.headers, DEAD_LETTERS.c.payload)
+    .where(DEAD_LETTERS.c.redrive.is_(true()))
+    .order_by(DEAD_LETTERS.c.event_id)
+)
+_this = DEAD_LETTERS.c.event_id == bindparam("letter")
+_FAIL_AGAIN: Final = Statement(update(DEAD_LETTERS).where(_this).values(redrive=False, reason=bindparam("why")))
+_REMOVE: Final = Statement(delete(DEAD_LETTERS).where(_this))
+_REDRIVE: Final = Statement(update(DEAD_LETTERS).values(redrive=True))
+_PURGE: Final = Statement(
+    delete(INBOX).where(
+        INBOX.c.event_id.in_(select(INBOX.c.event_id).where(INBOX.c.received < bindparam("before")).limit(_PURGE_BATCH))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +127,12 @@ class Consumer:
     def purge(self) -> int:
         """Forgets ids received more than thirty days ago, at most a thousand; says how many."""
         before = self._clock.now() - _KEEP
-        doomed = select(INBOX.c.event_id).where(INBOX.c.received < before).limit(_PURGE_BATCH)
-        return self._database.transact(
-            lambda tx: tx.execute(delete(INBOX).where(INBOX.c.event_id.in_(doomed))).rowcount
-        )
+        return self._database.transact(lambda tx: _PURGE.run(tx, before=before))
 
     def _receive(self, delivery: Delivery) -> None:
-        with _tracer.start_as_current_span(
+        with event_span(
             f"process {delivery.subject}",
-            context=_propagator.extract(delivery.headers),
-            kind=SpanKind.CONSUMER,
+            delivery.headers.get(TRACEPARENT, ""),
             attributes={
                 "messaging.system": "nats",
                 "messaging.operation.type": "process",
@@ -173,7 +179,6 @@ class Consumer:
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         tried_enough = delivery.deliveries >= _DELIVERIES and not isinstance(error, StorageUnavailable)
         hopeless = isinstance(error, Unreadable) or tried_enough
-        delay = min(timedelta(seconds=2 ** min(delivery.deliveries - 1, 10)), _LONGEST_BACK_OFF)
         _log.warning(
             "event failed",
             event_id=delivery.headers.get("ce-id"),
@@ -190,7 +195,7 @@ class Consumer:
             else:
                 delivery.term()
                 return
-        delivery.nak(delay)
+        delivery.nak(_BACKOFF.pause(delivery.deliveries))
 
     def _bury(self, delivery: Delivery, error: Exception) -> None:
         letter = {
@@ -206,19 +211,18 @@ class Consumer:
         self._database.transact(lambda tx: insert_if_absent(tx, DEAD_LETTERS, letter))
 
     def _redrive(self) -> None:
-        for letter in self._database.read(lambda connection: connection.execute(_waiting).all()):
+        for letter in self._database.read(lambda connection: _WAITING.all(connection)):
             self._revive(letter)
 
-    def _revive(self, letter: AnyRow) -> None:
-        this = DEAD_LETTERS.c.event_id == letter.event_id
+    def _revive(self, letter: Any) -> None:
         try:
             self._handle(letter.subject, json.loads(letter.headers), letter.payload)
         except Exception as error:  # noqa: BLE001  # whatever a handler raises, the letter stays
             _log.warning("a dead letter failed again", event_id=letter.event_id, exc_info=error)
-            again = update(DEAD_LETTERS).where(this).values(redrive=False, reason=_reason(error))
-            self._database.transact(lambda tx: tx.execute(again))
+            why = _reason(error)
+            self._database.transact(lambda tx: _FAIL_AGAIN.run(tx, letter=letter.event_id, why=why))
         else:
-            self._database.transact(lambda tx: tx.execute(delete(DEAD_LETTERS).where(this)))
+            self._database.transact(lambda tx: _REMOVE.run(tx, letter=letter.event_id))
 
 
 def redrive(database: Database) -> int:
@@ -226,7 +230,7 @@ def redrive(database: Database) -> int:
 
     A letter that fails again stays, with its new reason.
     """
-    return database.transact(lambda tx: tx.execute(update(DEAD_LETTERS).values(redrive=True)).rowcount)
+    return database.transact(lambda tx: _REDRIVE.run(tx))
 
 
 def event_context(subject: str, headers: Mapping[str, str]) -> EventContext:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, update
 
-from chassis.database import Database, insert_if_absent
+from chassis.database import Database, Statement, insert_if_absent
 from chassis.kernel import Clock
 from chassis.schema import LEASES
 
@@ -15,9 +15,23 @@ _DURATION: Final = timedelta(seconds=10)
 _RENEW_BEFORE: Final = timedelta(seconds=5)
 
 
-def held_by(name: str, fence: int) -> ColumnElement[bool]:
+def held_by(name: ColumnElement[str], fence: ColumnElement[int]) -> ColumnElement[bool]:
     """A condition for the statement that does the work: the lease still carries this fencing number."""
     return exists(select(LEASES.c.name).where(LEASES.c.name == name, LEASES.c.fence == fence))
+
+
+_ours = and_(LEASES.c.name == bindparam("lease"), LEASES.c.fence == bindparam("held"))
+_EXTEND: Final = Statement(update(LEASES).where(_ours).values(expires=bindparam("until")))
+_TAKE: Final = Statement(
+    update(LEASES)
+    .where(
+        LEASES.c.name == bindparam("lease"),
+        or_(LEASES.c.expires <= bindparam("now"), LEASES.c.holder == bindparam("new_holder")),
+    )
+    .values(holder=bindparam("new_holder"), fence=LEASES.c.fence + 1, expires=bindparam("until"))
+    .returning(LEASES.c.fence),
+    int,
+)
 
 
 class Lease:
@@ -49,25 +63,16 @@ class Lease:
         fence, self._fence = self._fence, None
         if fence is not None:
             now = self._clock.now()
-            ours = and_(LEASES.c.name == self.name, LEASES.c.fence == fence)
-            self._database.transact(lambda tx: tx.execute(update(LEASES).where(ours).values(expires=now)))
+            self._database.transact(lambda tx: _EXTEND.run(tx, lease=self.name, held=fence, until=now))
 
     def _renewed(self, tx: Connection, now: datetime) -> int | None:
         if self._fence is None:
             return None
-        ours = and_(LEASES.c.name == self.name, LEASES.c.fence == self._fence)
-        renewed = tx.execute(update(LEASES).where(ours).values(expires=now + _DURATION)).rowcount
+        renewed = _EXTEND.run(tx, lease=self.name, held=self._fence, until=now + _DURATION)
         return self._fence if renewed else None
 
     def _taken(self, tx: Connection, now: datetime) -> int | None:
         first = {"name": self.name, "holder": self.holder, "fence": 1, "expires": now + _DURATION}
         if insert_if_absent(tx, LEASES, first):
             return 1
-        free = or_(LEASES.c.expires <= now, LEASES.c.holder == self.holder)
-        taken = (
-            update(LEASES)
-            .where(LEASES.c.name == self.name, free)
-            .values(holder=self.holder, fence=LEASES.c.fence + 1, expires=now + _DURATION)
-            .returning(LEASES.c.fence)
-        )
-        return tx.execute(taken).scalar()
+        return _TAKE.first(tx, lease=self.name, new_holder=self.holder, now=now, until=now + _DURATION)

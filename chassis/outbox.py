@@ -9,21 +9,20 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from google.protobuf.message import Message
-from opentelemetry import trace
 from opentelemetry.metrics import Meter, Observation
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from chassis.broker import Broker, BrokerUnavailable, Outgoing
-from chassis.database import AnyRow, Database, announce
+from chassis.database import Database, Statement, announce, scalar
 from chassis.kernel import Clock, Ids
 from chassis.leases import Lease, held_by
 from chassis.schema import OUTBOX
+from chassis.tracing import TRACEPARENT, current_traceparent, event_span, is_sampled
 
 _BATCH: Final = 500
 _KEEP: Final = timedelta(days=7)
@@ -32,18 +31,28 @@ _LARGEST_PAYLOAD_BYTES: Final = 256 * 1024
 """Well under the broker's limit of 1 MiB: a row that can never be published would hold up all that follow."""
 
 _log = structlog.get_logger(__name__)
-_tracer = trace.get_tracer(__name__)
-_propagator = TraceContextTextMapPropagator()
 
-_insert = insert(OUTBOX)
-_next_batch = (
+_INSERT: Final = Statement(
+    insert(OUTBOX), keys=("event_id", "subject", "aggregate", "version", "headers", "payload", "created")
+)
+_NEXT_BATCH: Final = Statement(
     select(OUTBOX.c.id, OUTBOX.c.event_id, OUTBOX.c.subject, OUTBOX.c.aggregate, OUTBOX.c.headers, OUTBOX.c.payload)
     .where(OUTBOX.c.published.is_(None))
     .order_by(OUTBOX.c.id)
     .limit(_BATCH)
 )
-_any_unpublished = select(exists().where(OUTBOX.c.published.is_(None)))
-_oldest = select(OUTBOX.c.created).where(OUTBOX.c.published.is_(None)).order_by(OUTBOX.c.id).limit(1)
+_OLDEST: Final = Statement(
+    select(OUTBOX.c.created).where(OUTBOX.c.published.is_(None)).order_by(OUTBOX.c.id).limit(1), scalar
+)
+_MARK: Final = Statement(
+    update(OUTBOX)
+    .where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)), held_by(bindparam("lease"), bindparam("fence")))
+    .values(published=bindparam("now"))
+)
+_eldest = select(OUTBOX.c.id, OUTBOX.c.published).order_by(OUTBOX.c.id).limit(_PURGE_BATCH).subquery()
+_PURGE: Final = Statement(
+    delete(OUTBOX).where(OUTBOX.c.id.in_(select(_eldest.c.id).where(_eldest.c.published < bindparam("before"))))
+)
 
 
 class Outbox:
@@ -75,18 +84,17 @@ class Outbox:
             "ce-datacontenttype": "application/protobuf",
             "ce-aggregateversion": str(version),
         }
-        _propagator.inject(headers)
-        tx.execute(
-            _insert,
-            {
-                "event_id": event_id,
-                "subject": subject,
-                "aggregate": aggregate,
-                "version": version,
-                "headers": json.dumps(headers),
-                "payload": payload,
-                "created": now,
-            },
+        if traceparent := current_traceparent():
+            headers[TRACEPARENT] = traceparent
+        _INSERT.run(
+            tx,
+            event_id=event_id,
+            subject=subject,
+            aggregate=aggregate,
+            version=version,
+            headers=json.dumps(headers),
+            payload=payload,
+            created=now,
         )
         announce(tx)
 
@@ -111,17 +119,17 @@ class Relay:
 
         Raises BrokerUnavailable when the broker does not take all of it; what it took is marked, the rest stays.
         """
-        while self._database.read(lambda connection: connection.execute(_any_unpublished).scalar_one()):
+        while self._database.read(lambda connection: _OLDEST.first(connection)) is not None:
             fence = self._lease.take()
             if fence is None:
                 return
-            rows = self._database.read(lambda connection: connection.execute(_next_batch).all())
+            rows = self._database.read(lambda connection: _NEXT_BATCH.all(connection))
             for wave in waves(rows):
                 self._publish(wave, fence)
 
     def oldest_unpublished_age(self) -> timedelta:
         """How long the oldest event has been waiting; zero when none does."""
-        created: datetime | None = self._database.read(lambda connection: connection.execute(_oldest).scalar())
+        created: datetime | None = self._database.read(lambda connection: _OLDEST.first(connection))
         return timedelta() if created is None else max(timedelta(), self._clock.now() - created)
 
     def report_to(self, meter: Meter) -> None:
@@ -141,7 +149,7 @@ class Relay:
         """Gives the lease back, so that another process goes on at once."""
         self._lease.release()
 
-    def _publish(self, wave: Sequence[AnyRow], fence: int) -> None:
+    def _publish(self, wave: Sequence[Any], fence: int) -> None:
         try:
             if not self._stream_known:
                 self._broker.ensure_stream()
@@ -160,25 +168,21 @@ class Relay:
         _log.debug("events published", count=len(published))
 
     def _mark(self, ids: Sequence[int], fence: int) -> None:
-        now = self._clock.now()
-        statement = (
-            update(OUTBOX)
-            .where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)), held_by(self._lease.name, fence))
-            .values(published=now)
+        marked = self._database.transact(
+            lambda tx: _MARK.run(tx, ids=ids, lease=self._lease.name, fence=fence, now=self._clock.now())
         )
-        marked = self._database.transact(lambda tx: tx.execute(statement, {"ids": list(ids)}).rowcount)
         if marked == 0:
             self._lease.forget()
             _log.warning("another relay took over", holder=self._lease.holder)
 
 
-def waves(rows: Sequence[AnyRow]) -> Iterator[list[AnyRow]]:
+def waves(rows: Sequence[Any]) -> Iterator[list[Any]]:
     """Splits a batch so that no part holds two events of one aggregate; the n-th part holds the n-th event of each.
 
     Within a part messages travel without waiting for each other, so one may fail and a later one succeed; this way
     an event is sent only when its predecessors are stored.
     """
-    parts: list[list[AnyRow]] = []
+    parts: list[list[Any]] = []
     seen: dict[str, int] = {}
     for row in rows:
         rank = seen.get(row.aggregate, 0)
@@ -191,27 +195,20 @@ def waves(rows: Sequence[AnyRow]) -> Iterator[list[AnyRow]]:
 
 def purge_published(tx: Connection, before: datetime) -> int:
     """Deletes the oldest rows, at most a thousand, as far as they were published before that moment."""
-    oldest = select(OUTBOX.c.id, OUTBOX.c.published).order_by(OUTBOX.c.id).limit(_PURGE_BATCH).subquery()
-    doomed = select(oldest.c.id).where(oldest.c.published < before)
-    return tx.execute(delete(OUTBOX).where(OUTBOX.c.id.in_(doomed))).rowcount
+    return _PURGE.run(tx, before=before)
 
 
-def _outgoing(row: AnyRow, spans: ExitStack) -> Outgoing:
+def _outgoing(row: Any, spans: ExitStack) -> Outgoing:
     headers: dict[str, str] = json.loads(row.headers)
-    cause = _propagator.extract(headers)
-    if trace.get_current_span(cause).get_span_context().trace_flags.sampled:  # else the context travels on as it is
-        span = spans.enter_context(
-            _tracer.start_as_current_span(
-                f"publish {row.subject}",
-                context=cause,
-                kind=SpanKind.PRODUCER,
-                attributes={
-                    "messaging.system": "nats",
-                    "messaging.operation.type": "send",
-                    "messaging.destination.name": row.subject,
-                    "messaging.message.id": row.event_id,
-                },
-            )
-        )
-        _propagator.inject(headers, trace.set_span_in_context(span))
+    traceparent = headers.get(TRACEPARENT, "")
+    if is_sampled(traceparent):  # else the context travels on as it is
+        attributes = {
+            "messaging.system": "nats",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": row.subject,
+            "messaging.message.id": row.event_id,
+        }
+        span = event_span(f"publish {row.subject}", traceparent, kind=SpanKind.PRODUCER, attributes=attributes)
+        spans.enter_context(span)
+        headers[TRACEPARENT] = current_traceparent()
     return Outgoing(subject=row.subject, message_id=row.event_id, headers=headers, payload=row.payload)

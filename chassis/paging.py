@@ -10,36 +10,23 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Select,
-    UnaryExpression,
-    and_,
-    false,
-    literal,
-    or_,
-    tuple_,
-)
+from sqlalchemy import Column, ColumnElement, UnaryExpression
 
 from chassis.contract import ContractIncomplete
-from chassis.database import AnyRow
 from chassis.errors import FieldInvalid
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.v1 import policy_pb2
 
 T = TypeVar("T")
 U = TypeVar("U")
-M = TypeVar("M", bound=Message)
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
 """Bytes of the items of a page: gRPC clients read messages of at most 4 MiB unless they are told otherwise."""
@@ -71,18 +58,6 @@ class OrderKey:
         directed = self.column.desc() if self.descending else self.column.asc()
         return directed.nulls_last() if self.nullable else directed
 
-    def equal(self, value: Any) -> ColumnElement[bool]:
-        """Rows with the same value."""
-        return self.column.is_(None) if value is None else self.column == literal(value, self.column.type)
-
-    def after(self, value: Any) -> ColumnElement[bool]:
-        """Rows whose value comes later."""
-        if value is None:
-            return false()
-        bound = literal(value, self.column.type)
-        later = self.column < bound if self.descending else self.column > bound
-        return or_(later, self.column.is_(None)) if self.nullable else later
-
 
 Order = tuple[OrderKey, ...]
 """An order of rows; its last key is unique, so that the order is total."""
@@ -97,42 +72,16 @@ class PageRequest:
     arguments: str = ""
 
 
-def _no_token(_: int) -> str:
-    return ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """Some items and the token of the next page, empty when this is the last. `token_after` gives the token of the page
-    that begins behind the item of that index.
-    """
+    """Some items and the token of the next page, empty when this is the last."""
 
     items: tuple[T, ...]
     next_page_token: str
-    token_after: Callable[[int], str] = field(default=_no_token, compare=False, repr=False)
-
-    def of(self, items: Sequence[U]) -> Page[U]:
-        """The same page with other items, one for each of its own."""
-        return Page(items=tuple(items), next_page_token=self.next_page_token, token_after=self.token_after)
 
     def map(self, function: Callable[[T], U]) -> Page[U]:
         """The same page of `function`'s results."""
-        return self.of([function(item) for item in self.items])
-
-    def messages(self, function: Callable[[T], M]) -> Page[M]:
-        """The page of `function`'s messages, which ends before an item that would make it larger than
-        MAX_PAGE_BYTES: a list may be shorter than page_size (AIP-158).
-        """
-        fitting: list[M] = []
-        size = 0
-        for index, item in enumerate(self.items):
-            message = function(item)
-            size += message.ByteSize()
-            if fitting and size > MAX_PAGE_BYTES:
-                token = self.token_after(index - 1)
-                return Page(items=tuple(fitting), next_page_token=token, token_after=self.token_after)
-            fitting.append(message)
-        return self.of(fitting)
+        return Page(items=tuple(function(item) for item in self.items), next_page_token=self.next_page_token)
 
 
 @cache
@@ -169,51 +118,15 @@ def page_request(request: Message) -> PageRequest:
     )
 
 
-def paginate(
-    connection: Connection, statement: Select[*tuple[Any, ...]], order: Order, page: PageRequest
-) -> Page[AnyRow]:
-    """Runs `statement`, which has no order or limit of its own, for one page in `order`.
-
-    Walking the pages meets every row that exists throughout exactly once. Raises PageTokenInvalid.
-    """
-    if page.token:
-        statement = statement.where(_after(order, _decode(page.token, order, page.arguments)))
-    statement = (
-        statement.add_columns(*(key.column.label(f"order_key_{index}") for index, key in enumerate(order)))
-        .order_by(*(key.clause() for key in order))
-        .limit(page.size + 1)
-    )
-    rows = connection.execute(statement).all()
-    shown = rows[: page.size]
-
-    def token_after(index: int) -> str:
-        return _encode(shown[index][-len(order) :], page.arguments)  # the keys are the last columns
-
-    token = token_after(-1) if len(rows) > page.size else ""
-    return Page(items=tuple(shown), next_page_token=token, token_after=token_after)
-
-
-def _after(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
-    """Rows that come after the one with these values."""
-    uniform = len({key.descending for key in order}) == 1 and not any(key.nullable for key in order)
-    if uniform:  # one comparison of row values, which an index on the columns answers
-        here = tuple_(*(key.column for key in order))
-        there = tuple_(*(literal(value, key.column.type) for key, value in zip(order, values, strict=True)))
-        return here < there if order[0].descending else here > there
-    steps = []
-    for index, (key, value) in enumerate(zip(order, values, strict=True)):
-        same = [earlier.equal(known) for earlier, known in zip(order[:index], values[:index], strict=True)]
-        steps.append(and_(*same, key.after(value)))
-    return or_(*steps)
-
-
-def _encode(values: Iterable[Any], arguments: str) -> str:
+def encode_token(values: Iterable[Any], arguments: str) -> str:
+    """Returns the token of the page after the row with these values of its order's keys."""
     plain = [value.isoformat() if isinstance(value, date) else value for value in values]
     text = json.dumps([arguments, plain], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(token: str, order: Order, arguments: str) -> list[Any]:
+def decode_token(token: str, order: Order, arguments: str) -> list[Any]:
+    """Returns the values in a token, one for each key of `order`. Raises PageTokenInvalid."""
     try:
         if len(token) > _LONGEST_TOKEN:
             raise ValueError("too long")

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from opentelemetry import metrics, trace
+from opentelemetry import metrics
 
 from chassis import migrations, telemetry
 from chassis.broker import Broker, NatsBroker
@@ -19,11 +19,11 @@ from chassis.credentials import Credentials, CredentialsMissing
 from chassis.database import StorageUnavailable
 from chassis.health import Dependency
 from chassis.inbox import Consumer
-from chassis.interceptors import Inside
+from chassis.interceptors import ServerContext
 from chassis.kernel import SystemClock, SystemIds
 from chassis.outbox import Relay
 from chassis.server import AddressTaken, Server
-from chassis.service import Build, Runtime, Service
+from chassis.service import Build, Runtime, Service, TokenIssuer
 from chassis.settings import ChassisSettings, Environment, Misconfigured, TraceExport, read_settings
 from chassis.trace_collector import probe_collector
 from chassis.worker import Worker
@@ -36,18 +36,28 @@ _PURGE_EVERY: Final = timedelta(minutes=10)
 _COLLECTOR_EVERY: Final = timedelta(seconds=30)
 
 
-def serve(name: str, build: Build, *, version: str = "") -> int:
-    """Runs the service until SIGTERM or SIGINT; answers the exit code. What prevents the start is said in one line."""
+def serve(name: str, build: Build, *, tokens: TokenIssuer | None = None, version: str = "") -> int:
+    """Runs the service until SIGTERM or SIGINT; returns the exit code. What prevents the start is said in one line.
+
+    `tokens` says whose access tokens are accepted; without it every caller is anonymous.
+    """
     try:
         settings = read_settings(ChassisSettings)
         stop_telemetry = telemetry.configure(settings, name, instance=f"{name}-{os.getpid()}")
-        return _serve(name, build, settings, stop_telemetry, version)
+        return _serve(name, build, settings, stop_telemetry, tokens, version)
     except (Misconfigured, CredentialsMissing, AddressTaken, StorageUnavailable, migrations.SchemaOutdated) as error:
         print(f"{name} cannot start: {error}", file=sys.stderr)  # noqa: T201  # for whoever started it
         return 1
 
 
-def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: Callable[[], None], version: str) -> int:
+def _serve(
+    name: str,
+    build: Build,
+    settings: ChassisSettings,
+    stop_telemetry: Callable[[], None],
+    tokens: TokenIssuer | None,
+    version: str,
+) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -57,14 +67,14 @@ def _serve(name: str, build: Build, settings: ChassisSettings, stop_telemetry: C
     service = build(runtime)
     if runtime.has_database:
         migrations.check(runtime.database, name)
-        _trace_statements(runtime, settings)
-    inside = Inside(
-        context=name,
+    context = ServerContext(
+        service=name,
         ids=runtime.ids,
         answers=runtime.answers if runtime.has_database else None,
         mutual_tls=runtime.credentials is not None,
+        tokens=tokens.verifier(service, runtime) if tokens is not None else None,
     )
-    server = Server(service, settings=settings, inside=inside, credentials=runtime.credentials, version=version)
+    server = Server(service, settings=settings, context=context, credentials=runtime.credentials, version=version)
     relay, workers = _background(service, runtime, server)
     server.start()
     for worker in workers:
@@ -103,22 +113,6 @@ def _runtime(name: str, settings: ChassisSettings) -> Runtime:
         credentials=credentials,
         traced=settings.traced,
     )
-
-
-def _trace_statements(runtime: Runtime, settings: ChassisSettings) -> None:
-    """Makes every SQL statement a span.
-
-    The instrumentation's own front door refuses SQLAlchemy 2.1 by its version number and imports the asyncio extension;
-    its tracer for one engine needs neither.
-    """
-    if not settings.traced:
-        return
-    from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer  # slow to import
-
-    connections = metrics.get_meter("bookstore.chassis").create_up_down_counter(
-        "db.client.connections.usage", unit="connections", description="Connections of the pool, idle and used"
-    )
-    EngineTracer(trace.get_tracer("bookstore.chassis"), runtime.database.engine, connections)  # type: ignore[no-untyped-call]
 
 
 def _background(service: Service, runtime: Runtime, server: Server) -> tuple[Relay | None, tuple[Worker, ...]]:

@@ -10,20 +10,20 @@ from typing import Any, Final, TypeAlias
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from opentelemetry.instrumentation.grpc import filters, server_interceptor
 
 from chassis.contract import Method, methods_of
 from chassis.credentials import Credentials
 from chassis.errors import Overloaded
 from chassis.health import Dependency, HealthServicer
-from chassis.interceptors import Handler, Inside, compose
-from chassis.interceptors.layer import lenient
+from chassis.interceptors import Handler, ServerContext, compose
+from chassis.interceptors.server_call import lenient
 from chassis.service import Service
 from chassis.settings import ChassisSettings
+from chassis.tracing import trace_sampled_calls
+from chassis.watches import is_non_blocking
 
 _log = structlog.get_logger("server")
 _MEGABYTE: Final = 1024 * 1024
-_OF_GRPC: Final = "grpc."  # its own services: health, reflection
 _CONNECTION_AGE_MS: Final = 300_000
 _LAST_BYTES_SECONDS: Final = 30.0
 _QUEUE_PER_THREAD: Final = 8  # calls that may wait for a thread before new ones are refused
@@ -84,14 +84,16 @@ def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
     return stream
 
 
-def _rebuilt(handler: Any, method: Method, inside: Inside, slots: threading.BoundedSemaphore) -> Any:
+def _rebuilt(handler: Any, method: Method, context: ServerContext, slots: threading.BoundedSemaphore) -> Any:
     arity = f"{'stream' if method.request_streaming else 'unary'}_{'stream' if method.response_streaming else 'unary'}"
     behaviour: Handler = getattr(handler, arity)
-    if method.response_streaming:
+    serialize = handler.response_serializer
+    if is_non_blocking(behaviour):
+        serialize = None  # a Send takes bytes: they are the same for all who watch
+    elif method.response_streaming:
         behaviour = _capped(behaviour, slots)
     factory = getattr(grpc, f"{arity}_rpc_method_handler")
-    read = lenient(handler.request_deserializer)
-    return factory(compose(behaviour, method, inside), read, handler.response_serializer)
+    return factory(compose(behaviour, method, context), lenient(handler.request_deserializer), serialize)
 
 
 class Server:
@@ -102,7 +104,7 @@ class Server:
         service: Service,
         *,
         settings: ChassisSettings,
-        inside: Inside,
+        context: ServerContext,
         credentials: Credentials | None,
         version: str = "",
     ) -> None:
@@ -111,14 +113,10 @@ class Server:
         Raises AddressTaken when it cannot listen, ContractIncomplete when a method lacks its policy."""
         self._settings = settings
         registered = handlers_of(service)
+        self._watches = service.watches
         self._pool = ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="call")
         self._grpc = grpc.server(
             self._pool,
-            interceptors=[
-                server_interceptor(  # type: ignore[no-untyped-call]
-                    filter_=filters.negate(filters.service_prefix(_OF_GRPC))
-                )
-            ],
             maximum_concurrent_rpcs=settings.threads * _QUEUE_PER_THREAD,
             options=[
                 ("grpc.so_reuseport", 0),
@@ -134,15 +132,20 @@ class Server:
         )
         self._health = HealthServicer(version)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        self.service_names = self._register(registered, inside)
+        self.service_names = self._register(registered, context)
         self._grpc.add_generic_rpc_handlers(service.unguarded)
         self.port = self._listen(credentials)
 
-    def _register(self, registered: Registered, inside: Inside) -> tuple[str, ...]:
+    def _register(self, registered: Registered, context: ServerContext) -> tuple[str, ...]:
         slots = threading.BoundedSemaphore(max(1, self._settings.threads // 4))
         for name, handlers in registered.items():
             methods = methods_of(name)
-            rebuilt = {key: _rebuilt(handler, methods[key], inside, slots) for key, handler in handlers.items()}
+            rebuilt = {
+                key: trace_sampled_calls(
+                    _rebuilt(handler, methods[key], context, slots), methods[key].path, recording=self._settings.traced
+                )
+                for key, handler in handlers.items()
+            }
             self._grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, rebuilt),))
             self._grpc.add_registered_method_handlers(name, rebuilt)
         return tuple(registered)
@@ -176,5 +179,7 @@ class Server:
     def stop(self) -> None:
         """Refuses new calls, lets those in flight finish within the drain time, then ends them."""
         self._health.enter_graceful_shutdown()
+        for watches in self._watches:
+            watches.close()
         self._grpc.stop(self._settings.drain_seconds).wait()
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -19,6 +19,8 @@ from chassis.inbox import Subscription
 from chassis.kernel import Clock, Ids
 from chassis.outbox import Outbox
 from chassis.settings import ChassisSettings, SettingsT, read_settings
+from chassis.tokens import TokenVerifier
+from chassis.watches import Watches
 from chassis.worker import Worker
 
 
@@ -42,6 +44,9 @@ class Service:
     """Handlers of gRPC's own services, such as reflection: no contract, no policy, and no interceptor around them."""
     dependencies: tuple[Dependency, ...] = ()
     """What its health reports beside database, broker and trace collector."""
+    watches: tuple[Watches, ...] = ()
+    token_keys: Callable[[], bytes] | None = None
+    """Returns the JSON Web Key Set of access tokens, of the service that owns the keys."""
 
 
 class Runtime:
@@ -128,6 +133,23 @@ class Runtime:
             self.broker.close()
         if self.has_database:
             self.database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuer:
+    """Whose access tokens a process accepts: the claims `iss` and `aud`, and where the keys are published.
+
+    `fetcher` returns the function that fetches them, see `TokenVerifier`.
+    """
+
+    issuer: str
+    audience: str
+    fetcher: Callable[[Runtime], Callable[[], bytes]]
+
+    def verifier(self, service: Service, runtime: Runtime) -> TokenVerifier:
+        """The verifier of one process; the service that owns the keys reads them itself."""
+        fetch = service.token_keys or self.fetcher(runtime)
+        return TokenVerifier(fetch, issuer=self.issuer, audience=self.audience, clock=runtime.clock)
 
 
 Build = Callable[[Runtime], Service]

@@ -22,6 +22,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from chassis.settings import ChassisSettings, TraceExport
 from chassis.trace_collector import TRACES_PATH
+from chassis.tracing import current_trace_id
 
 _EXPORT_EVERY_MS = 1000
 _LARGEST_TRACE_FILE_BYTES = 32 * 1024 * 1024
@@ -32,6 +33,8 @@ def _with_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapp
     if context.is_valid:
         event["trace_id"] = format(context.trace_id, "032x")
         event["span_id"] = format(context.span_id, "016x")
+    elif trace_id := current_trace_id():
+        event["trace_id"] = trace_id
     return event
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import base64
 import json
 import shutil
 import tempfile
@@ -13,37 +12,45 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from chassis.broker import Broker
-from chassis.interceptors import Inside
-from chassis.interceptors.access import CLAIMS_METADATA_KEY, SERVICE_METADATA_KEY
+from chassis.interceptors import ServerContext
+from chassis.interceptors.access import AUTHORIZATION, SERVICE_METADATA_KEY
 from chassis.kernel import Clock, Ids, ServiceError, SystemIds
 from chassis.migrations import migrate
 from chassis.server import Server
 from chassis.service import Build, Runtime, Service
 from chassis.settings import ChassisSettings, TraceExport
 from chassis.testing_broker import FakeBroker
+from chassis.tokens import TokenVerifier
 
 StubT = TypeVar("StubT")
 _START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_END_OF_CENTURY: Final = 4102444800
 
 
 class FakeClock:
     """A clock that moves only when told to."""
 
     def __init__(self, now: datetime = _START) -> None:
-        self._now = now
+        self._start = self._now = now
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """The moment it was set to."""
         with self._lock:
             return self._now
+
+    def monotonic(self) -> float:
+        """Returns the seconds it was advanced by in all."""
+        return (self.now() - self._start).total_seconds()
 
     def advance(self, span: timedelta) -> None:
         """Moves on by `span`."""
@@ -71,7 +78,7 @@ class Served:
         """A client that calls as `user` with `roles`, through the process `service`; without a user, anonymously."""
         metadata = [(SERVICE_METADATA_KEY, service)]
         if user is not None:
-            metadata.append((CLAIMS_METADATA_KEY, claims(user, roles)))
+            metadata.append((AUTHORIZATION, TEST_TOKENS.authorization(user, roles)))
         channel = grpc.insecure_channel(self.address)
         self._channels.append(channel)
         return stub(grpc.intercept_channel(channel, _Metadata(metadata)))
@@ -108,10 +115,33 @@ class _Details(grpc.ClientCallDetails):
         self.compression = details.compression
 
 
-def claims(user: str, roles: Sequence[str]) -> str:
-    """Verified claims as the edge forwards them."""
-    payload = json.dumps({"sub": user, "roles": list(roles)}).encode()
-    return base64.urlsafe_b64encode(payload).decode().rstrip("=")
+class TestTokens:
+    """Issues access tokens with a key of its own, and verifies them."""
+
+    __test__ = False  # not a class of tests
+    issuer: Final = "https://issuer.test"
+    audience: Final = "test"
+
+    def __init__(self) -> None:
+        self._key = ECKey.generate_key("P-256")
+        self._kid = self._key.thumbprint()
+
+    def authorization(self, user: str, roles: Sequence[str] = ("customer",), **claims: object) -> str:
+        """Returns the header value of a token that does not expire in this century; `claims` replace its claims."""
+        given = {"iss": self.issuer, "aud": self.audience, "sub": user, "roles": list(roles), "exp": _END_OF_CENTURY}
+        return f"Bearer {jwt.encode({'alg': 'ES256', 'kid': self._kid}, given | claims, self._key)}"
+
+    def published(self) -> bytes:
+        """Returns the key as a JSON Web Key Set."""
+        return json.dumps({"keys": [{**self._key.as_dict(private=False), "kid": self._kid}]}).encode()
+
+    def verifier(self, clock: Clock) -> TokenVerifier:
+        """Returns a verifier of these tokens."""
+        return TokenVerifier(self.published, issuer=self.issuer, audience=self.audience, clock=clock)
+
+
+TEST_TOKENS: Final = TestTokens()
+"""The tokens that services started by `running` accept."""
 
 
 @cache
@@ -172,8 +202,10 @@ def running(
     )
     service = build(runtime)
     answers = runtime.answers if runtime.has_database else None
-    inside = Inside(context=name, ids=runtime.ids, answers=answers, mutual_tls=False)
-    server = Server(service, settings=settings, inside=inside, credentials=None)
+    context = ServerContext(
+        service=name, ids=runtime.ids, answers=answers, mutual_tls=False, tokens=TEST_TOKENS.verifier(runtime.clock)
+    )
+    server = Server(service, settings=settings, context=context, credentials=None)
     served = Served(service, runtime, f"127.0.0.1:{server.port}")
     server.start()
     server.ready(True)

@@ -14,12 +14,17 @@ _NANO_DIGITS = 9
 
 
 def money_message(money: Money) -> MoneyMessage:
-    """A google.type.Money of the same amount."""
-    scale = 10 ** MINOR_DIGITS[money.currency]
-    units, minor = divmod(abs(money.minor), scale)
-    sign = -1 if money.minor < 0 else 1
-    nanos = minor * 10**_NANO_DIGITS // scale
-    return MoneyMessage(currency_code=money.currency, units=sign * units, nanos=sign * nanos)
+    """Returns a google.type.Money of the same amount."""
+    return money_of(money.minor, money.currency)
+
+
+def money_of(minor: int, currency: str) -> MoneyMessage:
+    """Returns a google.type.Money of an amount in minor units of the currency."""
+    scale = 10 ** MINOR_DIGITS[currency]
+    units, rest = divmod(abs(minor), scale)
+    sign = -1 if minor < 0 else 1
+    nanos = rest * 10**_NANO_DIGITS // scale
+    return MoneyMessage(currency_code=currency, units=sign * units, nanos=sign * nanos)
 
 
 def money_from(message: MoneyMessage, *, field: str = "") -> Money:

@@ -9,10 +9,10 @@ from typing import Final
 
 import structlog
 
+from chassis.kernel import Backoff
 from chassis.kernel.clock import monotonic
 
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 5.0
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=5))
 
 _log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001  # background work has no caller; it is logged and repeated
                 self._failures += 1
                 _log.warning("worker failed", worker=self.name, failures=self._failures, exc_info=error)
-                self._stopping.wait(self._pause_seconds())
+                self._stopping.wait(max(_BACKOFF.pause(self._failures), self.every).total_seconds())
             else:
                 if self._failures:
                     _log.info("worker recovered", worker=self.name, failures=self._failures)
@@ -79,7 +79,3 @@ class Worker:
                 _log.debug("worker ran", worker=self.name, seconds=round(monotonic() - began, 6))
                 if self.every:
                     self._woken.wait(self.every.total_seconds())
-
-    def _pause_seconds(self) -> float:
-        backed_off: float = min(_FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE_SECONDS)
-        return max(backed_off, self.every.total_seconds())

@@ -5,17 +5,22 @@ serializable transactions, so a use case is written once.
 """
 
 from chassis.database.announcements import announce
-from chassis.database.columns import AnyRow, ByCodePoint, Instant, insert_if_absent
+from chassis.database.columns import ByCodePoint, Instant, insert_if_absent
 from chassis.database.database import Database
 from chassis.database.failures import NestedTransaction, StorageUnavailable
+from chassis.database.rows import Columns, RowCodec
+from chassis.database.statement import Statement, scalar
 
 __all__ = [
-    "AnyRow",
     "ByCodePoint",
+    "Columns",
     "Database",
     "Instant",
     "NestedTransaction",
+    "RowCodec",
+    "Statement",
     "StorageUnavailable",
     "announce",
     "insert_if_absent",
+    "scalar",
 ]

@@ -8,15 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Dialect, Row, Table, Text, literal
+from sqlalchemy import BigInteger, Connection, Dialect, Table, Text
 from sqlalchemy.types import TypeDecorator
+
+from chassis.database.statement import Statement
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-
-AnyRow = Row[*tuple[Any, ...]]
-"""A row whose columns a type checker does not know."""
 
 ByCodePoint: Final = Text().with_variant(Text(collation="C"), "postgresql")
 """A text that sorts and compares by code point, as SQLite does: for keys, and for what is filtered or sorted by."""
@@ -32,16 +31,12 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """The number of microseconds."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        return (value - _EPOCH) // _MICROSECOND
+        """Returns the number of microseconds."""
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """The moment, in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        """Returns the time, in UTC."""
+        return None if value is None else instant(value)
 
     @property
     def python_type(self) -> type[datetime]:
@@ -49,16 +44,28 @@ class Instant(TypeDecorator[datetime]):
         return datetime
 
 
+def microseconds(time: datetime) -> int:
+    """Returns the stored form of an aware datetime. Raises ValueError for one without a time zone."""
+    if time.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def instant(stored: int) -> datetime:
+    """Returns the time of its stored form, in UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
 @cache
-def _insert_or_ignore(table: Table, dialect: str) -> Any:
+def _insert_or_ignore(table: Table, dialect: str, columns: tuple[str, ...]) -> Statement[Any]:
     # The one import that is needed: the other engine's dialect and drivers cost every process memory and time.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
-    return module.insert(table).on_conflict_do_nothing().returning(literal(1))
+    return Statement(module.insert(table).on_conflict_do_nothing(), keys=columns)
 
 
 def insert_if_absent(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
-    """Inserts a row unless one of the table's unique keys is taken; says whether it did.
+    """Inserts a row unless one of the table's unique keys is taken; returns whether it did.
 
     `values` names every column that has no default.
     """
-    return tx.execute(_insert_or_ignore(table, tx.dialect.name), dict(values)).first() is not None
+    return _insert_or_ignore(table, tx.dialect.name, tuple(values)).run(tx, **values) == 1

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine
@@ -14,13 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from chassis.database.announcements import take_announcement
 from chassis.database.failures import StorageUnavailable, conditions_translated, is_conflict, unavailable
 from chassis.errors import DeadlinePassed
+from chassis.kernel import Backoff
 from chassis.kernel.clock import monotonic
 
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 10
-_FIRST_PAUSE_SECONDS: Final = 0.005
-_LONGEST_PAUSE_SECONDS: Final = 0.25
+_BACKOFF: Final = Backoff(first=timedelta(milliseconds=10), longest=timedelta(milliseconds=250))
 _POOL_WAIT_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 5
 
@@ -109,7 +110,7 @@ class PostgresStore:
 
 
 def _pause(attempt: int) -> None:
-    longest = min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS)
+    longest = _BACKOFF.pause(attempt).total_seconds()
     time.sleep(random.uniform(longest / 2, longest))  # noqa: S311  # spreads retries, guards no secret
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from functools import lru_cache
-from typing import Any, Final, cast
+from contextvars import Token
+from types import TracebackType
+from typing import Final, cast
 
-import grpc
-
-from chassis.call import Call, current_call, serving
-from chassis.contract import Method
-from chassis.interceptors.layer import Handler, Inside
+from chassis.call import Call, current_call, enter_call, leave_call
+from chassis.contract import OPEN, Method
+from chassis.interceptors.server_call import Interceptor, ServerCall
 from chassis.kernel import Caller, ErrorKind, ServiceError
+from chassis.tokens import TokenInvalid, TokenUser
 from chassis.v1 import policy_pb2
 
-CLAIMS_METADATA_KEY: Final = "x-bookstore-claims"
-"""Verified token claims: base64url of JSON, as the edge forwards them and services pass them on."""
+AUTHORIZATION: Final = "authorization"
+"""Metadata with the access token of the user, which services pass on as they received it."""
 SERVICE_METADATA_KEY: Final = "x-bookstore-service"
 """Name of the calling process where there is no mutual TLS, in development."""
 
-_OPEN: Final = frozenset({policy_pb2.ACCESS_PUBLIC, policy_pb2.ACCESS_HOLDER})
+_SIGN_IN: Final = "sign in first: send a valid access token as `authorization: Bearer …`"
 
 
 class TokenRequired(ServiceError):
@@ -38,54 +35,63 @@ class RoleRequired(ServiceError):
     reason = "ROLE_REQUIRED"
 
 
-@lru_cache(maxsize=4096)
-def _user_of(claims: str) -> tuple[str | None, frozenset[str]]:
-    try:
-        payload = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-        return str(payload["sub"]), frozenset(str(role) for role in payload.get("roles", ()))
-    except (binascii.Error, ValueError, KeyError, TypeError):
-        raise TokenRequired("the claims that were passed on cannot be read") from None
-
-
-def _peer(context: grpc.ServicerContext, metadata: dict[str, str], mutual_tls: bool) -> str | None:
-    if not mutual_tls:
-        return metadata.get(SERVICE_METADATA_KEY)
-    names = cast(list[bytes], context.auth_context().get("x509_subject_alternative_name", []))
+def _peer(call: ServerCall) -> str | None:
+    if not call.endpoint.server.mutual_tls:
+        return call.metadata.get(SERVICE_METADATA_KEY)
+    names = cast(list[bytes], call.context.auth_context().get("x509_subject_alternative_name", []))
     return names[0].decode() if names else None
 
 
 def permit(caller: Caller, method: Method) -> None:
     """Raises TokenRequired or RoleRequired unless the contract lets `caller` call `method`."""
-    if method.access in _OPEN:
+    if method.access in OPEN:
         return
     if caller.service is not None and caller.service in method.callers:
         return
     if method.access == policy_pb2.ACCESS_INTERNAL:
         raise RoleRequired("only services of the shop may call this", method=method.path)
     if caller.user is None:
-        raise TokenRequired("sign in first: send a valid access token as `authorization: Bearer …`")
+        raise TokenRequired(_SIGN_IN)
     if method.access == policy_pb2.ACCESS_ROLE and not caller.has_any(method.roles):
         raise RoleRequired(f"this needs the role {' or '.join(sorted(method.roles))}", method=method.path)
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+class Access(Interceptor):
     """Makes the caller known to the call."""
 
-    def identified(context: grpc.ServicerContext) -> Call:
-        metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
-        claims = metadata.get(CLAIMS_METADATA_KEY, "")
-        user, roles = _user_of(claims) if claims else (None, frozenset[str]())
-        caller = Caller(user=user, roles=roles, service=_peer(context, metadata, inside.mutual_tls))
-        permit(caller, method)
+    __slots__ = ("_token",)
+
+    _token: Token[Call | None]
+
+    def __enter__(self) -> None:
+        """Raises TokenRequired or RoleRequired."""
+        call = self.call
+        user = self._user()
+        caller = Caller(
+            user=user.name if user is not None else None,
+            roles=user.roles if user is not None else frozenset(),
+            service=_peer(call),
+        )
+        permit(caller, call.endpoint.method)
         outer = current_call()
-        return Call(caller=caller, deadline=outer.deadline if outer is not None else None, claims=claims)
+        deadline = outer.deadline if outer is not None else None
+        authorization = call.metadata[AUTHORIZATION] if user is not None else ""
+        self._token = enter_call(Call(caller=caller, deadline=deadline, authorization=authorization))
 
-    def unary(request: Any, context: grpc.ServicerContext) -> Any:
-        with serving(identified(context)):
-            return proceed(request, context)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Forgets the caller."""
+        leave_call(self._token)
 
-    def streaming(request: Any, context: grpc.ServicerContext) -> Any:
-        with serving(identified(context)):
-            yield from proceed(request, context)
-
-    return streaming if method.response_streaming else unary
+    def _user(self) -> TokenUser | None:
+        scheme, _, token = self.call.metadata.get(AUTHORIZATION, "").partition(" ")
+        endpoint = self.call.endpoint
+        if endpoint.server.tokens is None or scheme.lower() != "bearer":
+            return None
+        try:
+            return endpoint.server.tokens.verify(token)
+        except TokenInvalid:
+            if endpoint.method.lenient:
+                return None
+            raise TokenRequired(_SIGN_IN) from None

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextvars import Token
+from types import TracebackType
 
-import grpc
-
-from chassis.call import Call, serving
-from chassis.contract import Method
+from chassis.call import Call, enter_call, leave_call
 from chassis.errors import DeadlinePassed
-from chassis.interceptors.layer import Handler, Inside
+from chassis.interceptors.server_call import Interceptor
 from chassis.kernel import ANONYMOUS
 from chassis.kernel.clock import monotonic
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
-    """Sets the deadline of the current call; refuses a call whose deadline passed while it waited for a thread."""
+class Deadline(Interceptor):
+    """Sets the deadline of the current call."""
 
-    def call_until_deadline(context: grpc.ServicerContext) -> Call:
-        budget = min(context.time_remaining(), method.timeout)
+    __slots__ = ("_token",)
+
+    _token: Token[Call | None]
+
+    def __enter__(self) -> None:
+        """Raises DeadlinePassed when the deadline passed while the call waited for a thread."""
+        budget = min(self.call.context.time_remaining(), self.call.endpoint.method.timeout)
         if budget <= 0:
             raise DeadlinePassed("the deadline passed before the call was begun")
-        return Call(caller=ANONYMOUS, deadline=monotonic() + budget)
+        self._token = enter_call(Call(caller=ANONYMOUS, deadline=monotonic() + budget))
 
-    def unary(request: Any, context: grpc.ServicerContext) -> Any:
-        with serving(call_until_deadline(context)):
-            return proceed(request, context)
-
-    def streaming(request: Any, context: grpc.ServicerContext) -> Any:
-        with serving(call_until_deadline(context)):
-            yield from proceed(request, context)
-
-    return streaming if method.response_streaming else unary
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Ends the current call."""
+        leave_call(self._token)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import NoReturn
 
-import grpc
 import structlog
 
-from chassis.contract import Method
 from chassis.errors import CODES, STATUS_METADATA_KEY, status_of
 from chassis.interceptors.http import STATUS_METADATA_KEY as HTTP_STATUS_METADATA_KEY
-from chassis.interceptors.layer import Handler, Inside
+from chassis.interceptors.server_call import Interceptor
 from chassis.kernel import ErrorKind, ServiceError
 
 _log = structlog.get_logger("rpc")
@@ -24,36 +23,30 @@ class Unexpected(ServiceError):
     reason = "UNEXPECTED"
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+class Errors(Interceptor):
     """Aborts the call with the status of the error that was raised inside."""
 
-    def abort(error: ServiceError, context: grpc.ServicerContext) -> NoReturn:
-        status = status_of(error, inside.context)
+    __slots__ = ()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raises, by aborting, unless the call succeeded or was ended from outside."""
+        if isinstance(error, ServiceError):
+            self._abort(error)
+        elif isinstance(error, Exception):  # the boundary: nothing unexpected may leave as text
+            self._abort(self._unexpected(error))
+
+    def _abort(self, error: ServiceError) -> NoReturn:
+        status = status_of(error, self.call.endpoint.server.service)
         trailers = [(STATUS_METADATA_KEY, status.SerializeToString())]
         if error.reason == "ETAG_MISMATCH":
             trailers.append((HTTP_STATUS_METADATA_KEY, _PRECONDITION_FAILED.encode()))
-        context.set_trailing_metadata(tuple(trailers))
-        context.abort(CODES[error.kind], error.message)
+        self.call.context.set_trailing_metadata(tuple(trailers))
+        self.call.context.abort(CODES[error.kind], error.message)
 
-    def unexpected(error: Exception) -> ServiceError:
-        incident = inside.ids.new()
-        _log.error("unexpected", method=method.path, incident=incident, exc_info=error)
+    def _unexpected(self, error: Exception) -> ServiceError:
+        endpoint = self.call.endpoint
+        incident = endpoint.server.ids.new()
+        _log.error("unexpected", method=endpoint.method.path, incident=incident, exc_info=error)
         return Unexpected(f"something went wrong here; incident {incident}", incident=incident)
-
-    def unary(request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            return proceed(request, context)
-        except ServiceError as error:
-            abort(error, context)
-        except Exception as error:  # noqa: BLE001  # the boundary: nothing unexpected may leave as text
-            abort(unexpected(error), context)
-
-    def streaming(request: Any, context: grpc.ServicerContext) -> Any:
-        try:
-            yield from proceed(request, context)
-        except ServiceError as error:
-            abort(error, context)
-        except Exception as error:  # noqa: BLE001  # the boundary: nothing unexpected may leave as text
-            abort(unexpected(error), context)
-
-    return streaming if method.response_streaming else unary

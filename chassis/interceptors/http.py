@@ -4,14 +4,12 @@ created and ETag tells the version.
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any, Final
 
-import grpc
-
-from chassis.contract import Method
 from chassis.errors import FieldInvalid
 from chassis.interceptors.idempotency import REPLAYED_METADATA_KEY
-from chassis.interceptors.layer import Handler, Inside
+from chassis.interceptors.server_call import Interceptor, ServerCall
 from chassis.kernel.etag import ANY
 
 STATUS_METADATA_KEY: Final = "x-bookstore-http-status"
@@ -33,9 +31,9 @@ def _guarded(request: Any) -> Any:
     return next((part for part in parts if "etag" in part.DESCRIPTOR.fields_by_name), None)
 
 
-def _take_etag(request: Any, context: grpc.ServicerContext) -> None:
-    given = next((str(value).strip() for key, value in context.invocation_metadata() if key == _IF_MATCH), "")
-    guarded = _guarded(request) if given not in ("", ANY) else None
+def _take_etag(call: ServerCall) -> None:
+    given = str(call.metadata[_IF_MATCH]).strip()
+    guarded = _guarded(call.request) if given not in ("", ANY) else None
     if guarded is None or guarded.etag:
         return
     if len(given) > _LONGEST_IF_MATCH:
@@ -43,25 +41,29 @@ def _take_etag(request: Any, context: grpc.ServicerContext) -> None:
     guarded.etag = given
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+class Http(Interceptor):
     """Puts If-Match where the service compares it, unless the message itself has an etag, and sends `location` and
-    `etag`, and whether it is a replay, as initial metadata of a unary answer.
+    `etag`, and whether it is a replay, as initial metadata of a unary response.
     """
-    versioned = "etag" in method.response.fields_by_name
-    if method.request_streaming or method.response_streaming:
-        return proceed
 
-    def described(request: Any, context: grpc.ServicerContext) -> Any:
-        _take_etag(request, context)
-        response = proceed(request, context)
-        # Trailers do not reach clients of the JSON listener.
-        metadata = [pair for pair in context.trailing_metadata() or () if pair[0] == REPLAYED_METADATA_KEY]
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Raises FieldInvalid when If-Match is too long."""
+        if _IF_MATCH in self.call.metadata and self.call.endpoint.method.unary:
+            _take_etag(self.call)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Describes the response; trailers do not reach clients of the JSON listener."""
+        method, response = self.call.endpoint.method, self.call.response
+        if error is not None or response is None:
+            return
+        metadata = [(REPLAYED_METADATA_KEY, "true")] if self.call.replayed else []
         if method.creates:
             metadata += [(STATUS_METADATA_KEY, _CREATED), ("location", _API_ROOT + response.name)]
-        if versioned and response.etag:
+        if method.versioned and response.etag:
             metadata.append(("etag", response.etag))
         if metadata:
-            context.send_initial_metadata(tuple(metadata))
-        return response
-
-    return described
+            self.call.context.send_initial_metadata(tuple(metadata))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-import grpc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.call import caller
-from chassis.contract import Method
 from chassis.errors import FieldInvalid
 from chassis.idempotency import AnswerExists, RequestKey, current_request, fingerprint
-from chassis.interceptors.layer import Handler, Inside
+from chassis.interceptors.server_call import Endpoint, Handler, ServerCall
 
 HEADER: Final = "idempotency-key"
 """Header that stands for the field request_id (IETF draft-ietf-httpapi-idempotency-key-header)."""
@@ -20,30 +19,34 @@ REPLAYED_METADATA_KEY: Final = "idempotent-replayed"
 _LONGEST_KEY: Final = 255  # characters, as Stripe's API and the draft's examples use
 
 
-def _take_header(request: Message, context: grpc.ServicerContext) -> None:
-    for key, value in context.invocation_metadata():
-        if key == HEADER and not getattr(request, "request_id"):  # noqa: B009  # the field is known by contract
-            text = str(value)
-            if len(text) > _LONGEST_KEY or not text.isprintable():
-                raise FieldInvalid([("Idempotency-Key", f"at most {_LONGEST_KEY} printable characters")])
-            setattr(request, "request_id", text)  # noqa: B010
+def _take_header(call: ServerCall) -> None:
+    text = str(call.metadata.get(HEADER, ""))
+    if text and not call.request.request_id:
+        if len(text) > _LONGEST_KEY or not text.isprintable():
+            raise FieldInvalid([("Idempotency-Key", f"at most {_LONGEST_KEY} printable characters")])
+        call.request.request_id = text
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
-    """Looks up the answer under (caller, method, request_id) first; a new one is stored by `Answers.transact`."""
-    answers = inside.answers
-    if not method.keyed or answers is None or method.request_streaming or method.response_streaming:
-        return proceed
+def replaying(handler: Handler, endpoint: Endpoint) -> Callable[[ServerCall], Any]:
+    """Returns the handler with a look-up under (caller, method, request_id) before it, where the method has a key.
+
+    A new response is stored by `Answers.transact`.
+    """
+    method, answers = endpoint.method, endpoint.server.answers
+    if not method.keyed or answers is None or not method.unary:
+        return lambda call: handler(call.request, call.context)
     response_class = GetMessageClass(method.response)
 
-    def replay(stored: bytes, context: grpc.ServicerContext) -> Message:
-        context.set_trailing_metadata(((REPLAYED_METADATA_KEY, "true"),))
+    def replay(stored: bytes, call: ServerCall) -> Message:
+        call.replayed = True
+        call.context.set_trailing_metadata(((REPLAYED_METADATA_KEY, "true"),))
         return response_class.FromString(stored)
 
-    def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        _take_header(request, context)
+    def respond(call: ServerCall) -> Any:
+        _take_header(call)
+        request = call.request
         if not request.request_id:
-            return proceed(request, context)
+            return handler(request, call.context)
         who = caller()
         key = RequestKey(
             caller=who.user or who.service or "anonymous",
@@ -53,16 +56,16 @@ def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
         )
         stored = answers.recorded(key)
         if stored is not None:
-            return replay(stored, context)
+            return replay(stored, call)
         token = current_request.set(key)
         try:
-            return proceed(request, context)
+            return handler(request, call.context)
         except AnswerExists:
             stored = answers.recorded(key)
             if stored is None:
                 raise
-            return replay(stored, context)
+            return replay(stored, call)
         finally:
             current_request.reset(token)
 
-    return handle
+    return respond

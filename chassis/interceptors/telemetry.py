@@ -1,45 +1,42 @@
-"""Counts, times and logs every call; the span is opened outside, by OpenTelemetry's gRPC instrumentation."""
+"""Times every call and logs those that are sampled, slow or failed; spans are opened outside (`chassis.tracing`)."""
 
 from __future__ import annotations
 
-from typing import Any
+from types import TracebackType
+from typing import Any, Final, cast
 
 import grpc
 import structlog
 from opentelemetry import metrics
 
-from chassis.contract import Method
-from chassis.interceptors.layer import Handler, Inside
+from chassis.interceptors.server_call import Interceptor, ServerCall
 from chassis.kernel.clock import monotonic
+from chassis.tracing import is_current_sampled
 
+_SLOW_SECONDS: Final = 1.0
 _log = structlog.get_logger("rpc")
 _meter = metrics.get_meter("bookstore.chassis")
 # Name and unit: OpenTelemetry semantic conventions for RPC metrics.
 _duration = _meter.create_histogram("rpc.server.call.duration", unit="s", description="Duration of served calls")
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
+class Telemetry(Interceptor):
     """Measures the call to its end, streams to their last message."""
 
-    def finished(context: grpc.ServicerContext, began: float) -> None:
-        code = context.code() or grpc.StatusCode.OK  # type: ignore[attr-defined]  # missing in the stubs
+    __slots__ = ("_began",)
+
+    def __init__(self, call: ServerCall) -> None:
+        super().__init__(call)
+        self._began = monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Records the duration under the method and the final code."""
+        seconds = monotonic() - self._began
+        code = cast(Any, self.call.context).code() or grpc.StatusCode.OK  # `code` is missing in the stubs
         name = code.name if isinstance(code, grpc.StatusCode) else str(code)
-        seconds = monotonic() - began
-        _duration.record(seconds, {"rpc.method": method.path, "rpc.response.status_code": name})
-        _log.info("call", method=method.path, code=name, duration_ms=round(seconds * 1000, 2))
-
-    def unary(request: Any, context: grpc.ServicerContext) -> Any:
-        began = monotonic()
-        try:
-            return proceed(request, context)
-        finally:
-            finished(context, began)
-
-    def streaming(request: Any, context: grpc.ServicerContext) -> Any:
-        began = monotonic()
-        try:
-            yield from proceed(request, context)
-        finally:
-            finished(context, began)
-
-    return streaming if method.response_streaming else unary
+        path = self.call.endpoint.method.path
+        _duration.record(seconds, {"rpc.method": path, "rpc.response.status_code": name})
+        if code is not grpc.StatusCode.OK or seconds > _SLOW_SECONDS or is_current_sampled():
+            _log.info("call", method=path, code=name, duration_ms=round(seconds * 1000, 2))

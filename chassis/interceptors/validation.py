@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 import buf.validate.validate_pb2  # noqa: F401  # registers the rules the descriptors carry
 import protovalidate
@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from chassis.contract import Method
 from chassis.errors import FieldInvalid
-from chassis.interceptors.layer import Handler, Inside, Unreadable, guard
+from chassis.interceptors.server_call import Interceptor, Unreadable
 from chassis.interceptors.sizes import SizeCheck
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.violations import mistake_of, path_of
@@ -76,9 +76,9 @@ def _resource_field(method: Method) -> FieldDescriptor | None:
     return next(field for field in method.request.fields if field.message_type is not None and field.name != _MASK)
 
 
-def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
-    """Refuses what is no request with REQUEST_MALFORMED and one that breaks a rule with FIELD_INVALID, naming every
-    field. In an update only the fields that are being changed are held to their rules.
+def request_check(method: Method) -> Callable[[Any], None]:
+    """Returns a function that raises RequestMalformed for what is no request and FieldInvalid for one that breaks a
+    rule, naming every field. In an update only the fields that are being changed are held to their rules.
     """
     resource = _resource_field(method)
     check_sizes = SizeCheck(method.request)
@@ -106,4 +106,24 @@ def around(proceed: Handler, method: Method, inside: Inside) -> Handler:
         if violations:
             raise FieldInvalid(violations)
 
-    return guard(check, proceed, method)
+    return check
+
+
+class Validation(Interceptor):
+    """Checks the request, or each request of a stream as it is read."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Raises RequestMalformed or FieldInvalid."""
+        call = self.call
+        if call.endpoint.method.request_streaming:
+            call.request = _checked(call.request, call.endpoint.check)
+        else:
+            call.endpoint.check(call.request)
+
+
+def _checked(requests: Iterable[Any], check: Callable[[Any], None]) -> Iterator[Any]:
+    for request in requests:
+        check(request)
+        yield request

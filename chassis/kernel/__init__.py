@@ -1,5 +1,6 @@
 """Values and ports that domain code may use: pure, without I/O, transport or storage."""
 
+from chassis.kernel.backoff import Backoff
 from chassis.kernel.caller import ANONYMOUS, Caller, Role
 from chassis.kernel.clock import Clock, SystemClock
 from chassis.kernel.errors import ErrorKind, ServiceError
@@ -10,6 +11,7 @@ from chassis.kernel.names import resource_id
 
 __all__ = [
     "ANONYMOUS",
+    "Backoff",
     "Caller",
     "Clock",
     "CurrencyMismatch",

@@ -11,7 +11,11 @@ class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> datetime:
-        """The present moment, with time zone UTC."""
+        """Returns the current time, with time zone UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Returns seconds on a clock that never goes back; for durations and deadlines, not for dates."""
         ...
 
 
@@ -19,8 +23,12 @@ class SystemClock:
     """The clock of the machine."""
 
     def now(self) -> datetime:
-        """The present moment, with time zone UTC."""
+        """Returns the current time, with time zone UTC."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Returns the seconds of the system's monotonic clock."""
+        return time.monotonic()
 
 
 def monotonic() -> float:

@@ -10,12 +10,12 @@ from bookstore.carts.v1.carts_service_pb2_grpc import add_CartServiceServicer_to
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.carts.api import CartsApi
-from services.carts.clients import GrpcCatalog, GrpcPrices
-from services.carts.editing import Editing
+from services.carts.edit_cart import EditCart
 from services.carts.events import Settling
-from services.carts.reading import Reading
+from services.carts.expire_carts import ExpireCarts
+from services.carts.queries import CartQueries
+from services.carts.remotes import GrpcCatalog, GrpcPrices
 from services.carts.settings import CartsSettings
-from services.carts.sweeping import Sweeping
 
 _SWEEP_EVERY: Final = timedelta(minutes=10)
 
@@ -24,7 +24,7 @@ def build(runtime: Runtime) -> Service:
     """The carts service."""
     settings = runtime.settings(CartsSettings)
     prices = GrpcPrices(runtime.channel("promotions"))
-    editing = Editing(
+    edit_cart = EditCart(
         runtime.database,
         clock=runtime.clock,
         ids=runtime.ids,
@@ -33,11 +33,11 @@ def build(runtime: Runtime) -> Service:
         catalog=GrpcCatalog(runtime.channel("catalog")),
         guest_lifetime=settings.guest_lifetime,
     )
-    api = CartsApi(reading=Reading(runtime.database, clock=runtime.clock, prices=prices), editing=editing)
-    sweeping = Sweeping(runtime.database, runtime.clock)
+    api = CartsApi(queries=CartQueries(runtime.database, clock=runtime.clock, prices=prices), edit_cart=edit_cart)
+    expire_carts = ExpireCarts(runtime.database, runtime.clock)
     return Service(
         name="carts",
         servicers=(Servicer(add_CartServiceServicer_to_server, api),),
         subscriptions=(Settling(runtime.clock).subscription,),
-        workers=(Worker("sweep-guest-carts", _SWEEP_EVERY, sweeping.run),),
+        workers=(Worker("sweep-guest-carts", _SWEEP_EVERY, expire_carts.run),),
     )

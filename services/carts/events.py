@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from chassis.inbox import EventContext, Subscription
 from chassis.kernel import Clock, resource_id
-from services.carts import storage
+from services.carts import store
 from services.carts.domain import Cart
 
 
@@ -35,10 +35,10 @@ class Settling:
             ordered[line.book] += line.quantity
         after = before.settle(ordered, frozenset(event.coupons))
         if not after.holds_the_same_as(before):
-            storage.write_cart(tx, before, replace(after, version=before.version + 1, update_time=self._clock.now()))
+            store.write_cart(tx, before, replace(after, version=before.version + 1, update_time=self._clock.now()))
 
     def _cart(self, tx: Connection, cart_id: str) -> Cart | None:
-        cart = storage.find_cart(tx, cart_id)
+        cart = store.find_cart(tx, cart_id)
         if cart is not None and cart.merged_into is not None:  # merged while the order was on its way
-            return storage.find_cart(tx, cart.merged_into)
+            return store.find_cart(tx, cart.merged_into)
         return cart

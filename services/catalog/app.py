@@ -1,4 +1,4 @@
-"""Puts the catalog together."""
+"""The catalog's composition root."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from bookstore.catalog.v1.catalog_service_pb2_grpc import add_CatalogServiceServ
 
 from chassis.service import Runtime, Service, Servicer
 from services.catalog.api import CatalogApi
-from services.catalog.clients import GrpcAccounts
-from services.catalog.editing import Editing
-from services.catalog.reading import Reading
+from services.catalog.edit_book import EditBook
+from services.catalog.queries import BookQueries
+from services.catalog.remotes import GrpcAccounts
 
 
 def build(runtime: Runtime) -> Service:
-    """The catalog service."""
-    api = CatalogApi(
-        reading=Reading(runtime.database),
-        editing=Editing(clock=runtime.clock, ids=runtime.ids, outbox=runtime.outbox),
-        accounts=GrpcAccounts(runtime.channel("identity")),
+    """Returns the catalog service."""
+    edit_book = EditBook(
         answers=runtime.answers,
+        accounts=GrpcAccounts(runtime.channel("identity")),
+        clock=runtime.clock,
+        ids=runtime.ids,
+        outbox=runtime.outbox,
     )
+    api = CatalogApi(queries=BookQueries(runtime.database), edit_book=edit_book)
     return Service(name="catalog", servicers=(Servicer(add_CatalogServiceServicer_to_server, api),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bookstore.catalog.v1.catalog_events_pb2 import BookCreated, BookDeleted, BookUndeleted, BookUpdated
 
 from chassis.wire import timestamp
-from services.catalog.domain import Book
+from services.catalog.book import Book
 
 
 def book_created(book: Book) -> BookCreated:

@@ -15,7 +15,7 @@ from chassis.database import Database
 from chassis.interceptors.access import RoleRequired
 from chassis.kernel import Caller, Clock, Ids, Role, resource_id
 from chassis.outbox import Outbox
-from services.identity import events, session_storage, storage
+from services.identity import events, session_store, store
 from services.identity.domain import EmailTaken, LastAdmin, User, UserNotFound, may_see, normal_email
 
 _COLLECTION = "users"
@@ -41,7 +41,7 @@ class Accounts:
     def get(self, name: str, caller: Caller) -> User:
         """An account that the caller may see. Raises UserNotFound."""
         user_id = resource_id(_COLLECTION, caller.resolve(name))
-        user = self._database.read(lambda connection: storage.find_user(connection, user_id))
+        user = self._database.read(lambda connection: store.find_user(connection, user_id))
         if user is None or not may_see(user, caller):
             raise UserNotFound(name)
         return user
@@ -59,7 +59,7 @@ class Accounts:
             create_time=now,
             update_time=now,
         )
-        if not storage.add_user(tx, user, password_hash=password_hash):
+        if not store.add_user(tx, user, password_hash=password_hash):
             raise EmailTaken
         self._publish(tx, user, events.user_created)
         return user
@@ -73,7 +73,7 @@ class Accounts:
         email = normal_email(changes.get("email", before.email))
         display_name = changes.get("display_name", before.display_name)
         after = before.revise(display_name=display_name, email=email, etag=etag, now=self._clock.now())
-        if after.email != before.email and storage.find_credentials(tx, after.email) is not None:
+        if after.email != before.email and store.find_credentials(tx, after.email) is not None:
             raise EmailTaken
         return self._write(tx, before, after, events.user_updated)
 
@@ -93,11 +93,11 @@ class Accounts:
         before = self._changeable(tx, name, caller)
         after = before.close(etag=etag, now=self._clock.now())
         self._keep_an_administrator(tx, before, after)
-        session_storage.end_sessions_of(tx, before.id)
+        session_store.end_sessions_of(tx, before.id)
         return self._write(tx, before, after, events.user_deleted)
 
     def _found(self, tx: Connection, name: str) -> User:
-        user = storage.find_user(tx, resource_id(_COLLECTION, name))
+        user = store.find_user(tx, resource_id(_COLLECTION, name))
         if user is None:
             raise UserNotFound(name)
         return user
@@ -113,17 +113,17 @@ class Accounts:
 
     def _require_administrator(self, tx: Connection, caller: Caller) -> None:
         """Asks the table and not the token alone, which stays good for ten minutes after the role was taken away."""
-        acting = storage.find_user(tx, resource_id(_COLLECTION, caller.user)) if caller.user else None
+        acting = store.find_user(tx, resource_id(_COLLECTION, caller.user)) if caller.user else None
         if not caller.is_admin or acting is None or not acting.administers:
             raise RoleRequired("only an administrator may change the account of somebody else")
 
     def _keep_an_administrator(self, tx: Connection, before: User, after: User) -> None:
-        if before.administers and not after.administers and not storage.has_other_administrator(tx, before.id):
+        if before.administers and not after.administers and not store.has_other_administrator(tx, before.id):
             raise LastAdmin(before.name)
 
     def _write(self, tx: Connection, before: User, after: User, event: Callable[[User], Message]) -> User:
         if after is not before:
-            storage.replace_user(tx, after)
+            store.replace_user(tx, after)
             self._publish(tx, after, event)
         return after
 

@@ -16,10 +16,10 @@ from chassis.idempotency import Answers
 from chassis.paging import page_request
 from services.identity.accounts import Accounts
 from services.identity.authentication import Authentication
-from services.identity.directory import Directory
+from services.identity.convert import changes_of, nothing, profile_of, roles_of, session_message, user_message
 from services.identity.keys import KeyRing
-from services.identity.messages import changes_of, nothing, profile_of, roles_of, session_message, user_message
 from services.identity.passwords import Passwords
+from services.identity.queries import UserQueries
 from services.identity.sessions import Sessions
 
 
@@ -30,13 +30,13 @@ class IdentityApi(IdentityServiceServicer):
         self,
         *,
         accounts: Accounts,
-        directory: Directory,
+        queries: UserQueries,
         authentication: Authentication,
         passwords: Passwords,
         answers: Answers,
     ) -> None:
         self._accounts = accounts
-        self._directory = directory
+        self._queries = queries
         self._authentication = authentication
         self._passwords = passwords
         self._answers = answers
@@ -57,8 +57,7 @@ class IdentityApi(IdentityServiceServicer):
         self, request: contract.ListUsersRequest, context: grpc.ServicerContext
     ) -> contract.ListUsersResponse:
         """A page of accounts."""
-        found = self._directory.page(page_request(request), filter_text=request.filter, order_by=request.order_by)
-        page = found.messages(user_message)
+        page = self._queries.page(page_request(request), filter_text=request.filter, order_by=request.order_by)
         return contract.ListUsersResponse(users=page.items, next_page_token=page.next_page_token)
 
     def UpdateUser(self, request: contract.UpdateUserRequest, context: grpc.ServicerContext) -> user_pb2.User:

@@ -13,9 +13,9 @@ from chassis.worker import Worker
 from services.identity.accounts import Accounts
 from services.identity.api import IdentityApi, SessionApi
 from services.identity.authentication import Authentication
-from services.identity.directory import Directory
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
+from services.identity.queries import UserQueries
 from services.identity.sessions import Sessions
 from services.identity.tokens import AccessTokens
 
@@ -40,7 +40,7 @@ def build(runtime: Runtime) -> Service:
     )
     identity_api = IdentityApi(
         accounts=Accounts(database, clock=clock, ids=ids, outbox=runtime.outbox),
-        directory=Directory(database),
+        queries=UserQueries(database),
         authentication=authentication,
         passwords=passwords,
         answers=runtime.answers,
@@ -51,5 +51,6 @@ def build(runtime: Runtime) -> Service:
             Servicer(add_IdentityServiceServicer_to_server, identity_api),
             Servicer(add_SessionServiceServicer_to_server, SessionApi(sessions=sessions, keys=keys)),
         ),
+        token_keys=keys.published,
         workers=(Worker("purge-sessions", _PURGE_EVERY, sessions.purge),),
     )

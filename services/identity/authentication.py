@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from chassis.database import Database
 from chassis.interceptors.access import RoleRequired
 from chassis.kernel import Caller, Clock, resource_id
-from services.identity import session_storage, storage
+from services.identity import session_store, store
 from services.identity.digests import digest
 from services.identity.domain import (
     CredentialsInvalid,
@@ -20,7 +20,7 @@ from services.identity.domain import (
     normal_email,
 )
 from services.identity.passwords import Passwords
-from services.identity.storage import Credentials
+from services.identity.store import Credentials
 
 
 class Authentication:
@@ -53,10 +53,10 @@ class Authentication:
 
         Raises CredentialsInvalid when address or password changed since they were compared.
         """
-        current = storage.find_credentials(tx, proven.user.email)
+        current = store.find_credentials(tx, proven.user.email)
         if current is None or current.password_hash != proven.password_hash:
             raise CredentialsInvalid
-        storage.forget_failures(tx, digest(proven.user.email))
+        store.forget_failures(tx, digest(proven.user.email))
         return current.user
 
     def change_password(self, name: str, *, current: str, new: str, caller: Caller) -> User:
@@ -68,7 +68,7 @@ class Authentication:
         if not caller.owns(name):
             raise RoleRequired("only the owner may change a password") if caller.is_staff else UserNotFound(name)
         user_id = resource_id("users", name)
-        user = self._database.read(lambda connection: storage.find_user(connection, user_id))
+        user = self._database.read(lambda connection: store.find_user(connection, user_id))
         if user is None or user.deleted:
             raise UserNotFound(name)
         proven = self.prove(user.email, current)
@@ -77,15 +77,15 @@ class Authentication:
 
     def _replace(self, tx: Connection, proven: Credentials, new_hash: str) -> User:
         user = self.confirm(tx, proven)
-        storage.set_password(tx, user.id, new_hash)
-        session_storage.end_sessions_of(tx, user.id)
+        store.set_password(tx, user.id, new_hash)
+        session_store.end_sessions_of(tx, user.id)
         return user
 
     @staticmethod
     def _known(connection: Connection, email: str) -> tuple[Failures, Credentials | None]:
-        return storage.find_failures(connection, digest(email)), storage.find_credentials(connection, email)
+        return store.find_failures(connection, digest(email)), store.find_credentials(connection, email)
 
     def _count_failure(self, tx: Connection, email: str) -> None:
         address = digest(email)
-        failures = storage.find_failures(tx, address).with_one_more(self._clock.now())
-        storage.write_failures(tx, address, failures)
+        failures = store.find_failures(tx, address).with_one_more(self._clock.now())
+        store.write_failures(tx, address, failures)

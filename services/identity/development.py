@@ -13,7 +13,7 @@ from chassis.kernel import Role, SystemClock, SystemIds
 from chassis.migrations import check
 from chassis.outbox import Outbox
 from chassis.settings import ChassisSettings, Environment
-from services.identity import storage
+from services.identity import store
 from services.identity.accounts import Accounts, Profile
 from services.identity.app import KEYS_FOLDER
 from services.identity.domain import User, UserNotFound, normal_email
@@ -52,7 +52,7 @@ def ensure_administrator(settings: ChassisSettings, email: str, password: str) -
     """
     clock, ids = SystemClock(), SystemIds()
     with _database(settings) as database:
-        if database.read(lambda connection: storage.find_credentials(connection, normal_email(email))) is not None:
+        if database.read(lambda connection: store.find_credentials(connection, normal_email(email))) is not None:
             return False
         password_hash = Passwords(ids, places=1).hash(password)
         accounts = Accounts(database, clock=clock, ids=ids, outbox=Outbox(clock, ids, source=f"//bookstore/{_SERVICE}"))
@@ -63,8 +63,8 @@ def ensure_administrator(settings: ChassisSettings, email: str, password: str) -
 
 def _find(connection: Connection, user: str) -> User | None:
     if user.startswith("users/"):
-        return storage.find_user(connection, user.removeprefix("users/"))
-    credentials = storage.find_credentials(connection, normal_email(user))
+        return store.find_user(connection, user.removeprefix("users/"))
+    credentials = store.find_credentials(connection, normal_email(user))
     return credentials.user if credentials else None
 
 

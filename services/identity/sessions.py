@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 
 from chassis.database import Database
 from chassis.kernel import Caller, Clock, Ids, resource_id
-from services.identity import session_storage, storage
+from services.identity import session_store, store
 from services.identity.authentication import Authentication
 from services.identity.digests import digest
 from services.identity.domain import FAILURE_WINDOW, RefreshTokenInvalid, RefreshTokenReused, Session, User
-from services.identity.storage import Credentials
+from services.identity.store import Credentials
 from services.identity.tokens import AccessTokens
 
 
@@ -68,32 +68,32 @@ class Sessions:
         if caller.user is None:
             return
         given, user_id = digest(refresh_token), resource_id("users", caller.user)
-        self._database.transact(lambda tx: session_storage.end_session_of_token(tx, given, user_id=user_id))
+        self._database.transact(lambda tx: session_store.end_session_of_token(tx, given, user_id=user_id))
 
     def purge(self) -> None:
         """Deletes what time has ended: sessions and counted failures."""
         now = self._clock.now()
-        self._database.transact(lambda tx: session_storage.purge_sessions(tx, now))
-        self._database.transact(lambda tx: storage.purge_failures(tx, now - FAILURE_WINDOW))
+        self._database.transact(lambda tx: session_store.purge_sessions(tx, now))
+        self._database.transact(lambda tx: store.purge_failures(tx, now - FAILURE_WINDOW))
 
     def _begin(self, tx: Connection, proven: Credentials, token: str) -> User:
         user = self._authentication.confirm(tx, proven)
         user.require_active()
-        session_storage.add_session(tx, Session.begin(self._ids.new(), user.id, self._clock.now()), digest=token)
+        session_store.add_session(tx, Session.begin(self._ids.new(), user.id, self._clock.now()), digest=token)
         return user
 
     def _exchange(self, tx: Connection, given: str, successor: str) -> User | RefreshTokenReused:
         """The owner of the session; the error is answered and not raised, since the end of the session must stand."""
-        found = session_storage.find_token(tx, given)
+        found = session_store.find_token(tx, given)
         if found is None:
             raise RefreshTokenInvalid
         try:
             session = found.session.exchange(found.generation, self._clock.now())
         except RefreshTokenReused as error:
-            session_storage.end_session(tx, found.session.id)
+            session_store.end_session(tx, found.session.id)
             return error
         found.user.require_active()
-        session_storage.advance_session(tx, session, digest=successor)
+        session_store.advance_session(tx, session, digest=successor)
         return found.user
 
     def _grant(self, user: User, refresh_token: str) -> Grant:

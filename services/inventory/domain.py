@@ -72,6 +72,17 @@ class Movement:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """Copies to add to the stock of a book, negative to take off; why, by whom, and what they say of it."""
+
+    book_id: str
+    delta: int
+    cause: Cause
+    user: str | None = None
+    note: str = ""
+
+
 class State(StrEnum):
     """What became of a reservation."""
 

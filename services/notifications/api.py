@@ -8,22 +8,18 @@ from bookstore.notifications.v1.notifications_service_pb2_grpc import Notificati
 
 from chassis.call import caller
 from chassis.paging import page_request
-from services.notifications.messages import notification_message
-from services.notifications.reading import Reading
+from services.notifications.queries import NotificationQueries
 
 
 class NotificationsApi(NotificationServiceServicer):
     """Serves bookstore.notifications.v1.NotificationService."""
 
-    def __init__(self, *, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, *, queries: NotificationQueries) -> None:
+        self._queries = queries
 
     def ListNotifications(
         self, request: contract.ListNotificationsRequest, context: grpc.ServicerContext
     ) -> contract.ListNotificationsResponse:
-        """A page of a user's notifications."""
-        page = self._reading.page(request.parent, request.filter, page_request(request), caller())
-        notifications = page.messages(notification_message)
-        return contract.ListNotificationsResponse(
-            notifications=notifications.items, next_page_token=notifications.next_page_token
-        )
+        """Returns a page of a user's notifications."""
+        page = self._queries.page(request.parent, request.filter, page_request(request), caller())
+        return contract.ListNotificationsResponse(notifications=page.items, next_page_token=page.next_page_token)

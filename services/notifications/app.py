@@ -12,13 +12,13 @@ from chassis.health import Dependency
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.notifications.api import NotificationsApi
-from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
 from services.notifications.mailer import Mailer
+from services.notifications.queries import NotificationQueries
 from services.notifications.queueing import Queueing
-from services.notifications.reading import Reading
+from services.notifications.remotes import GrpcDirectory
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import SmtpMailer
 
@@ -46,7 +46,11 @@ def build(runtime: Runtime) -> Service:
     checking = Worker("check-mailer", _CHECK_EVERY, mailer.check)
     return Service(
         name="notifications",
-        servicers=(Servicer(add_NotificationServiceServicer_to_server, NotificationsApi(reading=Reading(database))),),
+        servicers=(
+            Servicer(
+                add_NotificationServiceServicer_to_server, NotificationsApi(queries=NotificationQueries(database))
+            ),
+        ),
         subscriptions=subscriptions(Queueing(clock=clock, ids=runtime.ids)),
         workers=(worker, checking),
         dependencies=(Dependency(name=mailer.name, is_available=lambda: not checking.failures),),

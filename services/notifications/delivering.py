@@ -6,22 +6,20 @@ from typing import Final
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy import Connection
 
 from chassis.database import Database
 from chassis.kernel import Clock, ServiceError
-from services.notifications import letters, storage
-from services.notifications.clients import Directory
+from chassis.tracing import TRACEPARENT, event_span
+from services.notifications import letters, store
 from services.notifications.domain import Failure, Notification, State
 from services.notifications.mailer import AddressRefused, Mail, Mailer, MailerUnavailable
+from services.notifications.remotes import Directory
 
 _MOST_PER_RUN: Final = 100
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
-_propagator: Final = TraceContextTextMapPropagator()
 
 
 class Delivering:
@@ -56,20 +54,20 @@ class Delivering:
 
     def _claim(self, tx: Connection) -> Notification | None:
         now = self._clock.now()
-        queued = storage.next_due(tx, now)
+        queued = store.next_due(tx, now)
         if queued is None:
             return None
         claimed = queued.claim(now)
-        storage.write_progress(tx, queued, claimed)
+        store.write_progress(tx, queued, claimed)
         return claimed
 
     def _deliver(self, notification: Notification) -> None:
         """One attempt, as a part of the trace of what the mail is about."""
-        with self._tracer.start_as_current_span(
+        with event_span(
             "deliver mail",
-            context=_propagator.extract(notification.trace),
-            kind=SpanKind.CONSUMER,
+            notification.trace.get(TRACEPARENT, ""),
             attributes={"bookstore.notification": notification.name, "bookstore.order": notification.purchase.order},
+            tracer=self._tracer,
         ) as span:
             failure = self._attempt(notification)
             now = self._clock.now()
@@ -78,7 +76,7 @@ class Delivering:
             else:
                 after = notification.failed(failure, now, most_attempts=self._most_attempts)
                 span.set_status(trace.StatusCode.ERROR, failure)
-            self._database.transact(lambda tx: storage.write_progress(tx, notification, after))
+            self._database.transact(lambda tx: store.write_progress(tx, notification, after))
             level = _log.info if after.state is not State.FAILED else _log.error
             level(
                 "mail attempted",

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from chassis.kernel import ErrorKind, Money, ServiceError
+from chassis.kernel import Backoff, ErrorKind, Money, ServiceError
 
-_FIRST_PAUSE: Final = timedelta(seconds=1)
-_LONGEST_PAUSE: Final = timedelta(minutes=15)
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=15))
 _CLAIM: Final = timedelta(minutes=1)
 """How long one attempt has the mail to itself; longer than asking identity and the mail server can take together."""
 
@@ -126,5 +125,4 @@ class Notification:
         """An attempt failed: tried again after a pause that doubles from one second to 15 minutes, or given up."""
         if failure in HOPELESS or self.attempts >= most_attempts:
             return replace(self, state=State.FAILED, due=None, failure=failure)
-        doublings: int = 2 ** min(self.attempts - 1, 16)
-        return replace(self, due=now + min(_FIRST_PAUSE * doublings, _LONGEST_PAUSE), failure=failure)
+        return replace(self, due=now + _BACKOFF.pause(self.attempts), failure=failure)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from chassis.database import announce
 from chassis.kernel import Clock, Ids
-from services.notifications import storage
+from services.notifications import store
 from services.notifications.domain import Notification, Purchase
 
 
@@ -22,5 +22,5 @@ class Queueing:
     def order_confirmed(self, tx: Connection, user: str, purchase: Purchase, trace: Mapping[str, str]) -> None:
         """Queues the mail that an order is confirmed, once per order, and wakes who sends it."""
         notification = Notification.of_confirmation(self._ids.new(), user, purchase, now=self._clock.now(), trace=trace)
-        if storage.add_notification(tx, notification):
+        if store.add_notification(tx, notification):
             announce(tx)

@@ -9,15 +9,16 @@ from bookstore.orders.v1.orders_service_pb2_grpc import add_OrderServiceServicer
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.orders.api import OrdersApi
-from services.orders.checkout import Checkout
 from services.orders.claims import Claims
-from services.orders.clients import connect
-from services.orders.fulfilment import Fulfilment
 from services.orders.metrics import Metrics
+from services.orders.order_lifecycle import OrderLifecycle
+from services.orders.place_order import PlaceOrder
 from services.orders.ports import Remotes
-from services.orders.reading import Reading, Watching
+from services.orders.queries import OrderQueries
+from services.orders.remotes import connect
 from services.orders.saga import Saga
 from services.orders.settings import OrdersSettings
+from services.orders.watch_order import WatchOrder
 
 _LOOK_FOR_WORK_EVERY = timedelta(seconds=1)
 
@@ -33,7 +34,7 @@ def assemble(runtime: Runtime, remotes: Remotes) -> Service:
     database, clock, outbox = runtime.database, runtime.clock, runtime.outbox
     claims = Claims(database, clock=clock, outbox=outbox, duration=settings.claim)
     saga = Saga(database, claims, remotes, clock=clock, settings=settings, metrics=Metrics(database, clock))
-    checkout = Checkout(
+    place_order = PlaceOrder(
         database,
         saga,
         carts=remotes.carts,
@@ -43,17 +44,17 @@ def assemble(runtime: Runtime, remotes: Remotes) -> Service:
         outbox=outbox,
         claim=settings.claim,
     )
+    watch_order = WatchOrder(database)
     api = OrdersApi(
-        checkout=checkout,
-        fulfilment=Fulfilment(clock=clock, ids=runtime.ids, outbox=outbox),
-        reading=Reading(database),
-        watching=Watching(database),
-        saga=saga,
-        answers=runtime.answers,
+        queries=OrderQueries(database),
+        place_order=place_order,
+        lifecycle=OrderLifecycle(answers=runtime.answers, saga=saga, clock=clock, ids=runtime.ids, outbox=outbox),
+        watch_order=watch_order,
     )
     return Service(
         name="orders",
         servicers=(Servicer(add_OrderServiceServicer_to_server, api),),
+        watches=(watch_order.watches,),
         workers=tuple(
             Worker(f"saga-{number}", _LOOK_FOR_WORK_EVERY, saga.resume_due) for number in range(settings.workers)
         ),

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from chassis.database import Database, announce
 from chassis.kernel import Clock
 from chassis.outbox import Outbox
-from services.orders import saga_storage, storage
-from services.orders.domain import Order, Work
-from services.orders.saga_storage import StepRecord
+from services.orders import saga_store, store
+from services.orders.order import Order, Work
+from services.orders.saga_store import StepRecord
 
 
 class ClaimLost(Exception):
@@ -46,7 +46,7 @@ class Claims:
 
     def find(self, order_id: str) -> Order | None:
         """The order as it is stored."""
-        return self._database.read(lambda connection: storage.find_order(connection, order_id))
+        return self._database.read(lambda connection: store.find_order(connection, order_id))
 
     def take(self, order_id: str) -> Order | None:
         """Claims the order; None when nothing is left to do, somebody is at it, or it is too early."""
@@ -54,7 +54,7 @@ class Claims:
 
     def take_next(self) -> Order | None:
         """Claims the order that is due longest; None when there is none."""
-        if self._database.read(lambda connection: saga_storage.next_due(connection, self._clock.now())) is None:
+        if self._database.read(lambda connection: saga_store.next_due(connection, self._clock.now())) is None:
             return None  # the usual case costs one read and no commit
         return self._database.transact(self._next_taken)
 
@@ -63,29 +63,31 @@ class Claims:
         return self._database.transact(lambda tx: self._written(tx, order, decision, records))
 
     def _written(self, tx: Connection, order: Order, decision: Decision, records: Sequence[StepRecord]) -> Order:
-        before = storage.find_order(tx, order.id)
-        if before is None or before.progress.fence != order.progress.fence:
-            raise ClaimLost(order.name)
-        after = decision.change(before)
-        storage.save_order(tx, before, after)
-        saga_storage.add_steps(tx, before, records)
+        before, after = order, decision.change(order)
+        if not store.save_progress(tx, before, after):  # the order is not as the saga knows it
+            current = store.find_order(tx, order.id)
+            if current is None or current.progress.fence != order.progress.fence:
+                raise ClaimLost(order.name)
+            before, after = current, decision.change(current)  # it was shipped, for example: the claim still holds
+            store.save_progress(tx, before, after)
+        saga_store.add_steps(tx, before, records)
         if decision.closes_refunds:
-            saga_storage.close_refunds(tx, order.id)
+            saga_store.close_refunds(tx, order.id)
         if decision.event is not None:
             self._outbox.append(tx, decision.event(after), aggregate=after.name, version=after.version)
         announce(tx)
         return after
 
     def _next_taken(self, tx: Connection) -> Order | None:
-        order_id = saga_storage.next_due(tx, self._clock.now())
+        order_id = saga_store.next_due(tx, self._clock.now())
         return None if order_id is None else self._taken(tx, order_id)
 
     def _taken(self, tx: Connection, order_id: str) -> Order | None:
-        before, now = storage.find_order(tx, order_id), self._clock.now()
+        before, now = store.find_order(tx, order_id), self._clock.now()
         if before is None or before.progress.work is Work.NONE:
             return None
         if before.progress.due is not None and before.progress.due > now:
             return None
         after = before.claim(now + self._duration)
-        storage.save_order(tx, before, after)
+        store.save_progress(tx, before, after)
         return after

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from bookstore.orders.v1 import orders_events_pb2 as contract
 
 from chassis.wire import money_message, timestamp
-from services.orders.domain import Order, Refund
-from services.orders.lines import Copies
+from services.orders.order import Order, Refund
+from services.orders.order_lines import Copies
 
 
 def order_placed(order: Order) -> contract.OrderPlaced:

@@ -9,8 +9,8 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from chassis.database import Database
 from chassis.kernel import Clock
-from services.orders import saga_storage
-from services.orders.domain import Order
+from services.orders import saga_store
+from services.orders.order import Order
 
 _meter = metrics.get_meter("bookstore.orders")
 
@@ -37,6 +37,6 @@ class Metrics:
             self._outcomes.add(1, {"state": after.state, "reason": after.reject_reason})
 
     def _oldest_unfinished(self, _: CallbackOptions) -> Iterable[Observation]:
-        since = self._database.read(saga_storage.oldest_unfinished)
+        since = self._database.read(saga_store.oldest_unfinished)
         waited = 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
         return [Observation(waited)]

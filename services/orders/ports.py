@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chassis.kernel import Money
-from services.orders.domain import Order
-from services.orders.lines import Copies, OrderLine
+from services.orders.order import Order
+from services.orders.order_lines import Copies, OrderLine
 
 
 class StepRefused(Exception):

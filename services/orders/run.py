@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
 import structlog
 
-from chassis.call import Call, current_call, remaining, serving
+from chassis.call import Call, remaining, serving
 from chassis.kernel import ANONYMOUS, Clock, ServiceError
 from chassis.kernel.clock import monotonic
-from services.orders.domain import TOWARDS_CONFIRMATION, Order, Step
+from services.orders.order import TOWARDS_CONFIRMATION, Order, Step
 from services.orders.ports import StepRefused, StepUnfinished
-from services.orders.saga_storage import Outcome, StepRecord
+from services.orders.saga_store import Outcome, StepRecord
 
 T = TypeVar("T")
 
@@ -29,12 +28,14 @@ class StepFailed(Exception):
 
 
 class Run:
-    """A run has `budget` at most, less when the current call has less; without a call it acts in the service's name."""
+    """A run has `budget` at most, less when the current call has less.
+
+    Its steps are made in the service's own name, never the buyer's, whose token may have expired when one is repeated.
+    """
 
     def __init__(self, order: Order, *, clock: Clock, budget: timedelta) -> None:
         self._order = order.name
         self._clock = clock
-        self._call = current_call() or Call(caller=ANONYMOUS)
         self._deadline = monotonic() + _seconds(budget)
         self._records: list[StepRecord] = []
         self.reached: Step | None = None
@@ -50,7 +51,7 @@ class Run:
         if step in TOWARDS_CONFIRMATION:
             self.reached = step
         try:
-            with serving(replace(self._call, deadline=self._deadline)):
+            with serving(Call(caller=ANONYMOUS, deadline=self._deadline)):
                 result = act()
         except StepRefused as refusal:
             self._note(step, Outcome.REFUSED, refusal.reason)

@@ -17,10 +17,11 @@ from uuid import NAMESPACE_URL, uuid5  # noqa: TID251  # keys are derived from n
 import structlog
 
 from chassis.database import Database
-from chassis.kernel import Clock, Money, ServiceError
-from services.orders import events, saga_storage
+from chassis.kernel import Backoff, Clock, Money, ServiceError
+from services.orders import events, saga_store
 from services.orders.claims import ClaimLost, Claims, Decision
-from services.orders.domain import (
+from services.orders.metrics import Metrics
+from services.orders.order import (
     CHECKOUT_TIMEOUT,
     FIRST_FENCE,
     TOWARDS_CONFIRMATION,
@@ -28,13 +29,11 @@ from services.orders.domain import (
     Step,
     Work,
 )
-from services.orders.metrics import Metrics
 from services.orders.ports import Coupons, Payments, Remotes, StepRefused, Stock
 from services.orders.run import Run, StepFailed
 from services.orders.settings import OrdersSettings
 
 _FIRST_PAUSE: Final = timedelta(seconds=0.5)
-_MOST_DOUBLINGS: Final = 12
 _LONGEST_PAUSE_OF_A_CHECKOUT: Final = timedelta(seconds=4)
 """Somebody waits for it, and its time is limited: a service that is back must be met again well before it is over."""
 _BUDGET_SHARE: Final = 0.85
@@ -64,6 +63,7 @@ class Saga:
         self._payments: Payments = remotes.payments
         self._clock = clock
         self._settings = settings
+        self._backoff = Backoff(first=_FIRST_PAUSE, longest=settings.longest_pause)
         self._metrics = metrics
         self._stages: Mapping[Work, Callable[[Order, Run], Decision]] = {
             Work.CHECKOUT: self._check_out,
@@ -179,7 +179,7 @@ class Saga:
         return Decision(change=lambda current: current.settle_cancellation(paid_back, now), closes_refunds=True)
 
     def _carry_out_refunds(self, order: Order, run: Run) -> None:
-        for refund in self._database.read(lambda connection: saga_storage.open_refunds(connection, order.id)):
+        for refund in self._database.read(lambda connection: saga_store.open_refunds(connection, order.id)):
             self._pay_back(order, run, refund.amount, f"refund/{refund.id}")
             printed = [copies for copies in refund.copies if not copies.digital]
             if refund.restock and printed:
@@ -197,8 +197,7 @@ class Saga:
 
     def _postponed(self, order: Order, run: Run) -> Decision:
         progress, now = order.progress, self._clock.now()
-        pause = min(_FIRST_PAUSE * 2 ** min(progress.attempts, _MOST_DOUBLINGS), self._settings.longest_pause)
-        until, reached = now + pause, progress.reached
+        until, reached = now + self._backoff.pause(progress.attempts + 1), progress.reached
         if progress.work is Work.CHECKOUT:
             limit = max(now, order.create_time + self._settings.checkout_limit)
             until, reached = min(until, now + _LONGEST_PAUSE_OF_A_CHECKOUT, limit), self._reached(order, run)

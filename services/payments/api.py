@@ -12,33 +12,33 @@ from chassis.paging import page_request
 from chassis.requests import id_in
 from chassis.wire import money_from
 from services.payments.collecting import Collecting
-from services.payments.messages import charge_of, payment_message, trial_balance_message
-from services.payments.reading import Reading
+from services.payments.convert import charge_of, payment_message
+from services.payments.queries import PaymentQueries
 
 
 class PaymentsApi(PaymentServiceServicer):
     """Serves bookstore.payments.v1.PaymentService."""
 
-    def __init__(self, *, reading: Reading, collecting: Collecting) -> None:
-        self._reading = reading
+    def __init__(self, *, queries: PaymentQueries, collecting: Collecting) -> None:
+        self._queries = queries
         self._collecting = collecting
 
     def GetPayment(self, request: contract.GetPaymentRequest, context: grpc.ServicerContext) -> payment_pb2.Payment:
         """One payment."""
-        return payment_message(self._reading.payment(id_in("payments", request.name), caller()))
+        return self._queries.payment(id_in("payments", request.name), caller())
 
     def ListPayments(
         self, request: contract.ListPaymentsRequest, context: grpc.ServicerContext
     ) -> contract.ListPaymentsResponse:
         """A page of payments."""
-        page = self._reading.page(request.filter, request.order_by, page_request(request)).messages(payment_message)
+        page = self._queries.page(request.filter, request.order_by, page_request(request))
         return contract.ListPaymentsResponse(payments=page.items, next_page_token=page.next_page_token)
 
     def GetTrialBalance(
         self, request: contract.GetTrialBalanceRequest, context: grpc.ServicerContext
     ) -> payment_pb2.TrialBalance:
         """The balance of every account."""
-        return trial_balance_message(self._reading.balances())
+        return self._queries.trial_balance()
 
     def AuthorizePayment(
         self, request: contract.AuthorizePaymentRequest, context: grpc.ServicerContext

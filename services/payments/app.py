@@ -12,7 +12,7 @@ from chassis.worker import Worker
 from services.payments.api import PaymentsApi
 from services.payments.collecting import Collecting
 from services.payments.provider import GuardedProvider
-from services.payments.reading import Reading
+from services.payments.queries import PaymentQueries
 from services.payments.recording import Recording
 from services.payments.sandbox import SandboxProvider
 
@@ -24,9 +24,9 @@ def build(runtime: Runtime) -> Service:
     collecting = Collecting(
         database=runtime.database,
         recording=Recording(clock=runtime.clock, outbox=runtime.outbox),
-        provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock)),
+        provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock), runtime.clock),
     )
-    api = PaymentsApi(reading=Reading(runtime.database), collecting=collecting)
+    api = PaymentsApi(queries=PaymentQueries(runtime.database), collecting=collecting)
     return Service(
         name="payments",
         servicers=(Servicer(add_PaymentServiceServicer_to_server, api),),

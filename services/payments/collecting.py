@@ -14,7 +14,7 @@ from services.payments.domain import Charge, Payment, Reaction, Step
 from services.payments.provider import PaymentProvider
 from services.payments.recording import Recording
 from services.payments.refusals import ProviderTimeout, ProviderUnavailable
-from services.payments.storage import Task
+from services.payments.store import Task
 
 _log = structlog.get_logger(__name__)
 

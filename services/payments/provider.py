@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Protocol
 
-from purgatory import SyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
-
-from chassis.kernel import Money
+from chassis.breaker import Breaker
+from chassis.kernel import Clock, Money
 from services.payments.domain import Answer
 from services.payments.refusals import ProviderUnavailable
-
-T = TypeVar("T")
-
-_FAILURES_TO_OPEN: Final = 5
-_OPEN_SECONDS: Final = 2.0
 
 
 class PaymentProvider(Protocol):
@@ -44,48 +35,28 @@ class PaymentProvider(Protocol):
 
 
 class GuardedProvider:
-    """A provider that is left alone for two seconds after it failed five times in a row, then probed."""
+    """A provider behind a breaker: after five failures in a row it is not called for two seconds."""
 
-    def __init__(self, provider: PaymentProvider) -> None:
+    def __init__(self, provider: PaymentProvider, clock: Clock) -> None:
         self._provider = provider
-        factory = SyncCircuitBreakerFactory(default_threshold=_FAILURES_TO_OPEN, default_ttl=_OPEN_SECONDS)
-        self._breaker = factory.get_breaker("provider")
-        self._lock = threading.Lock()  # the library's breaker is not safe for concurrent use
+        self._breaker = Breaker(
+            is_failure=lambda error: isinstance(error, ProviderUnavailable),
+            rejection=lambda: ProviderUnavailable("the provider failed repeatedly and is not called for a moment"),
+            clock=clock,
+        )
 
     def authorize(self, key: str, *, payment: str, method: str, amount: Money) -> Answer:
         """See PaymentProvider."""
-        return self._guarded(lambda: self._provider.authorize(key, payment=payment, method=method, amount=amount))
+        return self._breaker.call(lambda: self._provider.authorize(key, payment=payment, method=method, amount=amount))
 
     def capture(self, key: str, *, payment: str) -> Answer:
         """See PaymentProvider."""
-        return self._guarded(lambda: self._provider.capture(key, payment=payment))
+        return self._breaker.call(lambda: self._provider.capture(key, payment=payment))
 
     def void(self, key: str, *, payment: str) -> Answer:
         """See PaymentProvider."""
-        return self._guarded(lambda: self._provider.void(key, payment=payment))
+        return self._breaker.call(lambda: self._provider.void(key, payment=payment))
 
     def refund(self, key: str, *, payment: str, amount: Money) -> None:
         """See PaymentProvider."""
-        self._guarded(lambda: self._provider.refund(key, payment=payment, amount=amount))
-
-    def _guarded(self, ask: Callable[[], T]) -> T:
-        self._enter()
-        failure: ProviderUnavailable | None = None
-        try:
-            return ask()
-        except ProviderUnavailable as error:
-            failure = error
-            raise
-        finally:
-            self._leave(failure)
-
-    def _enter(self) -> None:
-        with self._lock:
-            try:
-                self._breaker.__enter__()
-            except OpenedState:
-                raise ProviderUnavailable("the provider failed repeatedly and is left alone for a moment") from None
-
-    def _leave(self, failure: ProviderUnavailable | None) -> None:
-        with self._lock:
-            self._breaker.__exit__(type(failure) if failure else None, failure, None)
+        self._breaker.call(lambda: self._provider.refund(key, payment=payment, amount=amount))

@@ -13,17 +13,16 @@ from typing import Final
 from sqlalchemy import Connection
 
 from chassis.idempotency import RequestIdReused
-from chassis.kernel import Clock, Money
+from chassis.kernel import Backoff, Clock, Money
 from chassis.outbox import Outbox
-from services.payments import events, storage
+from services.payments import events, store
 from services.payments.domain import Answer, Charge, Payment, Reaction, State, Step, payment_name
 from services.payments.refusals import PaymentNotFound
-from services.payments.storage import Task
+from services.payments.store import Task
 
 _FIRST_DUE: Final = timedelta(seconds=10)
 """Longer than any call takes: until then the step is in the hands of who asked for it."""
-_FIRST_PAUSE: Final = timedelta(seconds=1)
-_LONGEST_PAUSE: Final = timedelta(minutes=1)
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))
 _BATCH: Final = 50
 _MOVED: Final[Mapping[State, Step]] = {
     State.AUTHORIZED: Step.AUTHORIZE,
@@ -46,7 +45,7 @@ class Recording:
         Raises PaymentMismatch and PaymentVoided.
         """
         payment = Payment.asked_for(charge, self._clock.now())
-        if not storage.add_payment(tx, payment):
+        if not store.add_payment(tx, payment):
             payment = self.found(tx, charge.payment_id)
             payment.require_charge(charge)
         return payment, self._begin(tx, payment, Step.AUTHORIZE)
@@ -65,7 +64,7 @@ class Recording:
         Raises PaymentStateInvalid.
         """
         payment = Payment.voided_unseen(payment_id, self._clock.now())
-        if storage.add_payment(tx, payment):
+        if store.add_payment(tx, payment):
             return payment, None
         payment = self.found(tx, payment_id)
         return payment, self._begin(tx, payment, Step.VOID)
@@ -80,9 +79,9 @@ class Recording:
         """
         payment = self.found(tx, payment_id)
         key = f"refund/{request_id.lower()}"
-        before = storage.find_step(tx, payment_id, key)
+        before = store.find_step(tx, payment_id, key)
         if before is None:
-            payment.require_refundable(amount, storage.refunds_under_way(tx, payment_id))
+            payment.require_refundable(amount, store.refunds_under_way(tx, payment_id))
             return payment, self._meant(tx, payment, Step.REFUND, key, amount)
         minor, is_open = before
         if payment.money(minor) != amount:
@@ -95,25 +94,25 @@ class Recording:
         before = self.found(tx, task.payment_id)
         after = before.learn(answer, now)
         if after is not before:
-            storage.replace_payment(tx, after)
+            store.replace_payment(tx, after)
             moved = _MOVED.get(after.state)
             if moved is not None and after.authorized_minor:
-                storage.book(tx, after.id, moved, key=moved.lower(), amount=after.due, now=now)
+                store.book(tx, after.id, moved, key=moved.lower(), amount=after.due, now=now)
             event = events.arrived(after)
             if event is not None:
                 self._outbox.append(tx, event, aggregate=after.name, version=after.version)
-        storage.postpone_step(tx, task, None if after.settles(task.step) else now + _pause(task.attempts))
+        store.postpone_step(tx, task, None if after.settles(task.step) else now + _BACKOFF.pause(task.attempts + 1))
         return after
 
     def refunded(self, tx: Connection, task: Task) -> Payment:
         """Takes in that a refund was made; once, however often it is told."""
         now = self._clock.now()
         payment = self.found(tx, task.payment_id)
-        if not storage.close_step(tx, task):
+        if not store.close_step(tx, task):
             return payment
         payment = payment.refund(task.amount, now)
-        storage.replace_payment(tx, payment)
-        storage.book(tx, payment.id, Step.REFUND, key=task.key, amount=task.amount, now=now)
+        store.replace_payment(tx, payment)
+        store.book(tx, payment.id, Step.REFUND, key=task.key, amount=task.amount, now=now)
         event = events.refunded(payment, task.amount)
         self._outbox.append(tx, event, aggregate=payment.name, version=payment.version)
         return payment
@@ -121,14 +120,14 @@ class Recording:
     def claim_due(self, tx: Connection) -> list[Task]:
         """Steps whose answer is overdue. Each is put off first, so that one that fails does not hold up the others."""
         now = self._clock.now()
-        tasks = [replace(task, attempts=task.attempts + 1) for task in storage.due_steps(tx, now, _BATCH)]
+        tasks = [replace(task, attempts=task.attempts + 1) for task in store.due_steps(tx, now, _BATCH)]
         for task in tasks:
-            storage.postpone_step(tx, task, now + _pause(task.attempts))
+            store.postpone_step(tx, task, now + _BACKOFF.pause(task.attempts + 1))
         return tasks
 
     def found(self, tx: Connection, payment_id: str) -> Payment:
         """The payment. Raises PaymentNotFound."""
-        payment = storage.find_payment(tx, payment_id)
+        payment = store.find_payment(tx, payment_id)
         if payment is None:
             raise PaymentNotFound(payment_name(payment_id))
         return payment
@@ -141,11 +140,5 @@ class Recording:
     def _meant(self, tx: Connection, payment: Payment, step: Step, key: str, amount: Money) -> Task:
         now: datetime = self._clock.now()
         task = Task(payment_id=payment.id, step=step, key=key, amount=amount, method=payment.method)
-        storage.add_step(tx, task, due=now + _FIRST_DUE, now=now)
+        store.add_step(tx, task, due=now + _FIRST_DUE, now=now)
         return task
-
-
-def _pause(attempts: int) -> timedelta:
-    """How long to wait for the next attempt: one second, doubled each time, at most a minute."""
-    doublings: int = 2 ** min(attempts, 10)
-    return min(_FIRST_PAUSE * doublings, _LONGEST_PAUSE)

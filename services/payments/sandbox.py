@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from chassis.database import Database, insert_if_absent
+from chassis.database import Columns, Database, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Clock, Money
 from services.payments.domain import Answer, Status
 from services.payments.refusals import ProviderTimeout
@@ -38,12 +38,6 @@ _ANSWERS: Final[Mapping[str, Answer]] = {
     _LOST_ANSWER: Answer(status=Status.AUTHORIZED),
 }
 _UNKNOWN: Final = Answer(status=Status.DECLINED, decline_reason="PAYMENT_METHOD_UNKNOWN")
-
-_PAYMENT: Final = select(*PROVIDER_PAYMENTS.c).where(PROVIDER_PAYMENTS.c.payment == bindparam("of_payment"))
-_UPDATE: Final = update(PROVIDER_PAYMENTS).where(PROVIDER_PAYMENTS.c.payment == bindparam("of_payment"))
-_REQUEST: Final = select(PROVIDER_REQUESTS.c.payment, PROVIDER_REQUESTS.c.amount_minor).where(
-    PROVIDER_REQUESTS.c.request_key == bindparam("under")
-)
 
 
 class SandboxRefusal(RuntimeError):
@@ -67,6 +61,19 @@ class _Held:
     def answer(self) -> Answer:
         """What the shop is told."""
         return Answer(status=self.status, decline_reason=self.decline_reason)
+
+
+_HELD: Final = RowCodec(_Held, PROVIDER_PAYMENTS, status=Columns("status", read=Status))
+_PAYMENT: Final = Statement(select(*_HELD.columns).where(PROVIDER_PAYMENTS.c.payment == bindparam("of_payment")), _HELD)
+_UPDATE: Final = Statement(
+    update(PROVIDER_PAYMENTS).where(PROVIDER_PAYMENTS.c.payment == bindparam("of_payment")),
+    keys=tuple(name for name in _HELD.names if name != "payment"),
+)
+_REQUEST: Final = Statement(
+    select(PROVIDER_REQUESTS.c.payment, PROVIDER_REQUESTS.c.amount_minor).where(
+        PROVIDER_REQUESTS.c.request_key == bindparam("under")
+    )
+)
 
 
 class SandboxProvider:
@@ -155,33 +162,22 @@ def _is_fresh(tx: Connection, key: str, payment: str, amount_minor: int) -> bool
     request = {"request_key": key, "payment": payment, "amount_minor": amount_minor}
     if insert_if_absent(tx, PROVIDER_REQUESTS, request):
         return True
-    before = tx.execute(_REQUEST, {"under": key}).one()
+    (before,) = _REQUEST.all(tx, under=key)
     if (before.payment, before.amount_minor) != (payment, amount_minor):
         raise SandboxRefusal(f"the key {key} was used for another request")
     return False
 
 
 def _find(tx: Connection, payment: str, now: datetime) -> _Held | None:
-    row = tx.execute(_PAYMENT, {"of_payment": payment}).one_or_none()
-    if row is None:
+    held = _PAYMENT.first(tx, of_payment=payment)
+    if held is None:
         return None
-    held = _Held(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001  # SQLAlchemy's public name for it
     if held.status is Status.PENDING and now >= held.settles:
         return replace(held, status=Status.AUTHORIZED)
     return held
 
 
 def _write(tx: Connection, held: _Held) -> None:
-    values: dict[str, Any] = {
-        "payment": held.payment,
-        "method": held.method,
-        "currency": held.currency,
-        "amount_minor": held.amount_minor,
-        "status": held.status.value,
-        "decline_reason": held.decline_reason,
-        "captured_minor": held.captured_minor,
-        "refunded_minor": held.refunded_minor,
-        "settles": held.settles,
-    }
-    if not insert_if_absent(tx, PROVIDER_PAYMENTS, values):
-        tx.execute(_UPDATE, {"of_payment": held.payment, **values})
+    row = _HELD.values(held)
+    if not insert_if_absent(tx, PROVIDER_PAYMENTS, row):
+        _UPDATE.run(tx, of_payment=held.payment, **row)

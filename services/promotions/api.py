@@ -9,77 +9,74 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from google.protobuf.empty_pb2 import Empty
 
 from chassis.call import caller
-from chassis.idempotency import Answers
 from chassis.kernel import Clock
 from chassis.paging import page_request
 from chassis.requests import id_in
-from services.promotions.domain import Promotion
-from services.promotions.keeping import Keeping
-from services.promotions.messages import (
+from services.promotions.convert import (
     changes_of,
     coupons_of,
-    promotion_message,
     quantities_of,
-    redemption_message,
     terms_of,
 )
+from services.promotions.coupons import Coupons
+from services.promotions.edit_promotion import EditPromotion
+from services.promotions.queries import PromotionQueries
 from services.promotions.quote_messages import quote_message
 from services.promotions.quoting import Quoting
-from services.promotions.redeeming import Redeeming
 
 
 class PromotionsApi(PromotionServiceServicer):
     """Serves bookstore.promotions.v1.PromotionService."""
 
     def __init__(
-        self, *, keeping: Keeping, quoting: Quoting, redeeming: Redeeming, answers: Answers, clock: Clock
+        self,
+        *,
+        queries: PromotionQueries,
+        edit_promotion: EditPromotion,
+        quoting: Quoting,
+        coupons: Coupons,
+        clock: Clock,
     ) -> None:
-        self._keeping = keeping
+        self._queries = queries
+        self._edit_promotion = edit_promotion
         self._quoting = quoting
-        self._redeeming = redeeming
-        self._answers = answers
+        self._coupons = coupons
         self._clock = clock
 
     def ListPromotions(
         self, request: contract.ListPromotionsRequest, context: grpc.ServicerContext
     ) -> contract.ListPromotionsResponse:
-        """A page of promotions."""
-        found = self._keeping.page(page_request(request), caller(), show_all=request.show_all)
-        page = found.messages(self._message)
+        """Returns a page of promotions."""
+        page = self._queries.page(page_request(request), caller(), show_all=request.show_all)
         return contract.ListPromotionsResponse(promotions=page.items, next_page_token=page.next_page_token)
 
     def GetPromotion(
         self, request: contract.GetPromotionRequest, context: grpc.ServicerContext
     ) -> promotion_pb2.Promotion:
-        """One promotion."""
-        return self._message(self._keeping.promotion(id_in("promotions", request.name), caller()))
+        """Returns a promotion."""
+        return self._queries.promotion(id_in("promotions", request.name), caller())
 
     def CreatePromotion(
         self, request: contract.CreatePromotionRequest, context: grpc.ServicerContext
     ) -> promotion_pb2.Promotion:
-        """Makes a promotion."""
+        """Creates a promotion."""
         terms = terms_of(request.promotion, self._clock.now())
-        return self._answers.transact(
-            lambda tx: self._message(self._keeping.create(tx, terms, promotion_id=request.promotion_id))
-        )
+        return self._edit_promotion.create(terms, promotion_id=request.promotion_id)
 
     def UpdatePromotion(
         self, request: contract.UpdatePromotionRequest, context: grpc.ServicerContext
     ) -> promotion_pb2.Promotion:
         """Changes terms of a promotion."""
-        target = id_in("promotions", request.promotion.name, field="promotion.name")
+        promotion_id = id_in("promotions", request.promotion.name, field="promotion.name")
         changes = changes_of(request.promotion, request.update_mask, self._clock.now())
-        return self._answers.transact(
-            lambda tx: self._message(self._keeping.update(tx, target, changes, etag=request.promotion.etag))
-        )
+        return self._edit_promotion.update(promotion_id, changes, etag=request.promotion.etag)
 
     def DeletePromotion(self, request: contract.DeletePromotionRequest, context: grpc.ServicerContext) -> Empty:
         """Ends a promotion for good."""
-        target = id_in("promotions", request.name)
-        return self._answers.transact(lambda tx: _done(self._keeping.delete(tx, target, etag=request.etag)))
+        return self._edit_promotion.delete(id_in("promotions", request.name), etag=request.etag)
 
     def PriceBasket(self, request: contract.PriceBasketRequest, context: grpc.ServicerContext) -> quote_pb2.Quote:
-        """What a basket costs."""
+        """Returns what a basket costs."""
         quantities, coupons = quantities_of(request.lines), coupons_of(request.coupons)
         return quote_message(self._quoting.quote(quantities, coupons, allow_missing=request.allow_missing))
 
@@ -87,19 +84,10 @@ class PromotionsApi(PromotionServiceServicer):
         self, request: coupon_redemption_pb2.RedeemCouponRequest, context: grpc.ServicerContext
     ) -> coupon_redemption_pb2.CouponRedemption:
         """Counts the use of a coupon by an order."""
-        coupon = request.coupon.upper()
-        return self._answers.transact(lambda tx: redemption_message(self._redeeming.redeem(tx, request.order, coupon)))
+        return self._coupons.redeem(request.order, request.coupon.upper())
 
     def ReleaseCoupon(
         self, request: coupon_redemption_pb2.ReleaseCouponRequest, context: grpc.ServicerContext
     ) -> coupon_redemption_pb2.CouponRedemption:
-        """Takes the use of a coupon by an order back."""
-        coupon = request.coupon.upper()
-        return self._answers.transact(lambda tx: redemption_message(self._redeeming.release(tx, request.order, coupon)))
-
-    def _message(self, promotion: Promotion) -> promotion_pb2.Promotion:
-        return promotion_message(promotion, self._clock.now(), for_staff=caller().is_staff)
-
-
-def _done(_: Promotion) -> Empty:
-    return Empty()
+        """Releases the use of a coupon by an order."""
+        return self._coupons.release(request.order, request.coupon.upper())

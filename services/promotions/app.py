@@ -6,10 +6,11 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import add_PromotionSer
 
 from chassis.service import Runtime, Service, Servicer
 from services.promotions.api import PromotionsApi
-from services.promotions.clients import GrpcCatalog
-from services.promotions.keeping import Keeping
+from services.promotions.coupons import Coupons
+from services.promotions.edit_promotion import EditPromotion
+from services.promotions.queries import PromotionQueries
 from services.promotions.quoting import Quoting
-from services.promotions.redeeming import Redeeming
+from services.promotions.remotes import GrpcCatalog
 from services.promotions.settings import PromotionsSettings
 
 
@@ -23,11 +24,12 @@ def build(runtime: Runtime) -> Service:
         currency=settings.currency,
         shipping_fee_minor=settings.shipping_fee_minor,
     )
+    answers, clock, outbox = runtime.answers, runtime.clock, runtime.outbox
     api = PromotionsApi(
-        keeping=Keeping(runtime.database, clock=runtime.clock, ids=runtime.ids, outbox=runtime.outbox),
+        queries=PromotionQueries(runtime.database, clock),
+        edit_promotion=EditPromotion(answers=answers, clock=clock, ids=runtime.ids, outbox=outbox),
         quoting=quoting,
-        redeeming=Redeeming(clock=runtime.clock, outbox=runtime.outbox),
-        answers=runtime.answers,
-        clock=runtime.clock,
+        coupons=Coupons(answers=answers, clock=clock, outbox=outbox),
+        clock=clock,
     )
     return Service(name="promotions", servicers=(Servicer(add_PromotionServiceServicer_to_server, api),))

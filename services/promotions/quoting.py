@@ -9,11 +9,11 @@ from enum import StrEnum
 
 from chassis.database import Database
 from chassis.kernel import Clock, Money
-from services.promotions import storage
+from services.promotions import store
 from services.promotions.basket import Item, PricedBasket
-from services.promotions.clients import Catalog
 from services.promotions.domain import BookNotFound, CurrencyMismatch, Promotion, Stage
 from services.promotions.pricing import price_basket
+from services.promotions.remotes import Catalog
 
 
 class CouponState(StrEnum):
@@ -64,7 +64,7 @@ class Quoting:
         Raises BookNotFound for the first book that is not in the catalog unless such are allowed, CurrencyMismatch.
         """
         now = self._clock.now()
-        offered = self._database.read(lambda connection: storage.promotions_for_basket(connection, coupons, now))
+        offered = self._database.read(lambda connection: store.promotions_for_basket(connection, coupons, now))
         found = self._catalog.items(quantities)
         missing = tuple(book for book in quantities if book not in found)
         if missing and not allow_missing:

@@ -30,7 +30,7 @@ from chassis.migrations import drift
 from chassis.testing import FakeClock, Served, refused, running
 from chassis.wire import timestamp
 from services.carts.app import build
-from services.carts.storage import CARTS, metadata
+from services.carts.store import CARTS, metadata
 from services.promotions.app import build as build_promotions
 from tests.integration.fake_catalog import FakeCatalog, book
 from tests.money import cents

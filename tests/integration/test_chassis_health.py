@@ -16,7 +16,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from chassis.health import Dependency, Health, read_health
-from chassis.interceptors import Inside
+from chassis.interceptors import ServerContext
 from chassis.kernel import SystemIds
 from chassis.server import Server
 from chassis.service import Service
@@ -26,9 +26,11 @@ from chassis.trace_collector import CollectorUnavailable, probe_collector
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    inside = Inside(context="catalog", ids=SystemIds(), answers=None, mutual_tls=False)
+    context = ServerContext(service="catalog", ids=SystemIds(), answers=None, mutual_tls=False)
     settings = ChassisSettings(data_dir=tmp_path, drain_seconds=0)
-    started = Server(Service(name="catalog", servicers=()), settings=settings, inside=inside, credentials=None)
+    started = Server(
+        Service(name="catalog", servicers=()), settings=settings, context=context, credentials=None, version="1.0"
+    )
     started.start()
     yield started
     started.stop()

@@ -14,7 +14,7 @@ from bookstore.inventory.v1 import inventory_service_pb2, inventory_service_pb2_
 from chassis.call import caller
 from chassis.channel import open_channel
 from chassis.credentials import Credentials, CredentialsMissing
-from chassis.interceptors import Inside
+from chassis.interceptors import ServerContext
 from chassis.kernel import SystemIds
 from chassis.server import Server
 from chassis.service import Service, Servicer
@@ -45,7 +45,7 @@ def address(folder: Path) -> Iterator[str]:
     server = Server(
         Service(name="inventory", servicers=(Servicer(register, implementation),)),
         settings=ChassisSettings(traces=TraceExport.OFF, drain_seconds=1),
-        inside=Inside(context="inventory", ids=SystemIds(), answers=None, mutual_tls=True),
+        context=ServerContext(service="inventory", ids=SystemIds(), answers=None, mutual_tls=True),
         credentials=credentials,
     )
     server.start()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, Date, Integer, MetaData, Table, Text, delete, insert, select
+from sqlalchemy import Column, Date, Integer, MetaData, Table, Text, bindparam, delete, insert, select
 
 from chassis.contract import ContractIncomplete
-from chassis.database import Database, Instant
+from chassis.database import Database, Instant, RowCodec
+from chassis.database.listing import Listing
 from chassis.errors import FieldInvalid
-from chassis.paging import Order, OrderKey, Page, PageRequest, PageTokenInvalid, page_request, paginate
+from chassis.filtering import number_field
+from chassis.paging import Order, OrderKey, Page, PageRequest, PageTokenInvalid, page_request
 from tests.sample_protos import ListThingsRequest, ListUncappedRequest
 
 metadata = MetaData()
@@ -30,6 +34,21 @@ things = Table(
 )
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = OrderKey(column=things.c.name)
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str
+
+
+LISTING = Listing(
+    RowCodec(Named, things),
+    key=things.c.name,
+    sortable={column.name: column for column in things.c},
+    default="name",
+    filterable={"size": number_field(things.c.size)},
+    conditions={"least": things.c.size >= bindparam("least"), "dated": things.c.day.is_not(None)},
+)
 
 
 @pytest.fixture
@@ -59,7 +78,8 @@ def fill(database: Database, *rows: Mapping[str, Any]) -> None:
 
 def page_of(database: Database, order: Order, size: int, token: str = "", arguments: str = "same") -> Page[str]:
     asked = PageRequest(size=size, token=token, arguments=arguments)
-    return database.read(lambda tx: paginate(tx, select(things.c.name), order, asked)).map(lambda row: str(row.name))
+    order_by = ", ".join(f"{key.column.key}{' desc' if key.descending else ''}" for key in order)
+    return database.read(lambda tx: LISTING.page(tx, asked, order_by=order_by)).map(lambda row: row.name)
 
 
 def walk(database: Database, order: Order, size: int) -> list[str]:
@@ -132,7 +152,9 @@ def test_every_type_of_column_can_be_walked_on_both_engines(
 ) -> None:
     days = [None, date(2026, 1, 1), None, date(2026, 1, 2)]
     fill(database, *(thing(f"t{number}", number % 3, number % 2, days[number % 4]) for number in range(9)))
-    order = (OrderKey(column=column, descending=descending), NAME)
+    order: Order = (OrderKey(column=column, descending=descending),)
+    if column is not things.c.name:
+        order = (*order, NAME)
     expected = database.read(
         lambda tx: tx.execute(select(things.c.name).order_by(*(key.clause() for key in order))).scalars().all()
     )
@@ -144,6 +166,26 @@ def test_absent_values_come_last(database: Database) -> None:
     fill(database, thing("a"), thing("b", day=date(2026, 1, 1)), thing("c", day=date(2026, 1, 2)))
     assert walk(database, (OrderKey(column=things.c.day), NAME), 1) == ["b", "c", "a"]
     assert walk(database, (OrderKey(column=things.c.day, descending=True), NAME), 1) == ["c", "b", "a"]
+
+
+def test_conditions_and_a_filter_hold_on_every_page(database: Database) -> None:
+    days = [None, date(2026, 1, 1)]
+    fill(database, *(thing(f"t{number}", number, day=days[number % 2]) for number in range(9)))
+
+    def walked(filter_text: str = "", **given: Any) -> list[str]:
+        seen: list[str] = []
+        asked = PageRequest(size=2)
+        while True:
+            page = database.read(partial(LISTING.page, request=asked, filter_text=filter_text, **given))
+            seen += [row.name for row in page.items]
+            if not page.next_page_token:
+                return seen
+            asked = PageRequest(size=2, token=page.next_page_token)
+
+    assert walked(least=6) == ["t6", "t7", "t8"]
+    assert walked(least=2, dated=True) == ["t3", "t5", "t7"]
+    assert walked("size < 5", least=2, dated=None) == ["t2", "t3", "t4"]
+    assert walked("size < 5 AND size != 1", dated=True) == ["t3"]
 
 
 def test_the_last_page_has_no_token(sqlite: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +18,9 @@ from opentelemetry import trace
 
 from chassis.call import caller, remaining
 from chassis.channel import open_channel
-from chassis.interceptors import ORDER
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
-from chassis.testing import Served, refused, running
+from chassis.testing import TEST_TOKENS, Served, refused, running
 from tests.limits import HANG_SECONDS
 
 GetBook = catalog_service_pb2.GetBookRequest
@@ -109,9 +109,9 @@ def raising(error: Exception) -> Behaviour:
     return behave
 
 
-def test_the_order_of_the_layers_is_stated_once() -> None:
-    names = [layer.__module__.rpartition(".")[2] for layer in ORDER]
-    assert names == ["telemetry", "errors", "deadline", "access", "validation", "http", "idempotency"]
+def test_access_is_checked_before_the_request_is_looked_at(stub: catalog_service_pb2_grpc.CatalogServiceStub) -> None:
+    with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
+        stub.UpdateBook(catalog_service_pb2.UpdateBookRequest(book=book_pb2.Book(name="shelves/1")))
 
 
 def test_a_domain_error_arrives_with_code_reason_domain_and_metadata(
@@ -215,11 +215,69 @@ def test_internal_methods_are_for_the_services_the_contract_names(served: Served
     assert orders.GetReservation(request).name == "orders"
 
 
-def test_claims_that_cannot_be_read_are_refused(served: Served) -> None:
-    with grpc.insecure_channel(served.address) as channel:
-        stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+def _user_seen(catalog: Catalog) -> list[str | None]:
+    seen: list[str | None] = []
+
+    def note(request: Any, _: grpc.ServicerContext) -> Any:
+        seen.append(caller().user)
+        return book_pb2.Book(name=request.name)
+
+    catalog.get = note
+    return seen
+
+
+def test_claims_that_are_not_signed_tell_nothing(
+    catalog: Catalog, stub: catalog_service_pb2_grpc.CatalogServiceStub
+) -> None:
+    seen = _user_seen(catalog)
+    claims = base64.urlsafe_b64encode(b'{"sub": "users/1", "roles": ["admin"]}').decode()
+    stub.GetBook(GetBook(name="books/1"), metadata=(("x-bookstore-claims", claims),))
+    assert seen == [None]
+
+
+def test_an_invalid_token_counts_as_none_where_nothing_changes_only(
+    catalog: Catalog, stub: catalog_service_pb2_grpc.CatalogServiceStub
+) -> None:
+    seen = _user_seen(catalog)
+    valid = TEST_TOKENS.authorization("users/1", ("staff",))
+    expired = TEST_TOKENS.authorization("users/1", ("staff",), exp=1)
+    request = catalog_service_pb2.UpdateBookRequest(book=book_pb2.Book(name="books/1", title="New"))
+    for authorization in (expired, valid[:-2], "Bearer ", "Bearer null", "Bearer e30.e30.e30"):
+        metadata = (("authorization", authorization),)
+        stub.GetBook(GetBook(name="books/1"), metadata=metadata)
         with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
-            stub.GetBook(GetBook(name="books/1"), metadata=(("x-bookstore-claims", "no claims"),))
+            stub.UpdateBook(request, metadata=metadata)
+    stub.GetBook(GetBook(name="books/1"), metadata=(("authorization", "Basic YTpi"),))
+    assert set(seen) == {None}
+    stub.GetBook(GetBook(name="books/1"), metadata=(("authorization", valid.replace("Bearer", "bearer")),))
+    assert seen[-1] == "users/1"
+
+
+def test_an_invalid_token_is_no_call_in_the_name_of_the_service(served: Served) -> None:
+    orders = served.stub(inventory_service_pb2_grpc.InventoryServiceStub, service="orders")
+    expired = (("authorization", TEST_TOKENS.authorization("users/1", exp=1)),)
+    with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REQUIRED"):
+        orders.GetReservation(inventory_service_pb2.GetReservationRequest(name="reservations/1"), metadata=expired)
+
+
+def test_the_token_of_the_user_travels_on(served: Served, catalog: Catalog) -> None:
+    seen: list[str | None] = []
+
+    def inner(request: Any, _: grpc.ServicerContext) -> Any:
+        seen.append(caller().user)
+        return book_pb2.Book(name=request.name)
+
+    with _channel(served) as channel:
+        downstream = catalog_service_pb2_grpc.CatalogServiceStub(channel)
+
+        def outer(request: Any, _: grpc.ServicerContext) -> Any:
+            catalog.get = inner
+            return downstream.GetBook(request)
+
+        for user in ("users/1", None):
+            catalog.get = outer
+            served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user=user).GetBook(GetBook(name="books/1"))
+    assert seen == ["users/1", None]
 
 
 def test_the_deadline_is_the_sooner_of_the_clients_and_the_contracts(

@@ -116,11 +116,6 @@ class TestTokens:
         path = f"/v1/orders/1?access_token={token}" if where == "query" else "/v1/orders/1"
         assert edge.call("GET", path, headers={"cookie": f"access_token={token}"}).status == 401
 
-    @pytest.mark.parametrize("lifetime", [600, -60], ids=["good", "expired"])
-    def test_a_service_never_sees_one(self, edge: Stand, lifetime: int) -> None:
-        edge.call("GET", "/v1/books/emma", token=edge.token(lifetime=lifetime))
-        assert "authorization" not in edge.catalog.calls[-1]
-
 
 class TestQueries:
     def test_plus_is_a_space(self, edge: Stand) -> None:

@@ -38,13 +38,13 @@ from chassis.service import Runtime, Service, Servicer
 from chassis.testing import FakeClock, Served, refused, running
 from chassis.testing_broker import FakeBroker
 from services.notifications.app import build
-from services.notifications.clients import GrpcDirectory
 from services.notifications.delivering import Delivering
 from services.notifications.domain import BoughtCopies, Purchase
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
 from services.notifications.queueing import Queueing
-from services.notifications.storage import NOTIFICATIONS, metadata
+from services.notifications.remotes import GrpcDirectory
+from services.notifications.store import NOTIFICATIONS, metadata
 from tests.money import euros
 
 Code = grpc.StatusCode

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.kernel import EtagMismatch, Money, etag
-from services.catalog.domain import (
+from services.catalog.book import (
     Book,
     BookIsDeleted,
     Edition,
@@ -19,7 +19,7 @@ from services.catalog.domain import (
     PublishDateInvalid,
 )
 from services.catalog.isbn import IsbnInvalid, isbn13
-from services.catalog.storage import folded
+from services.catalog.store import folded
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

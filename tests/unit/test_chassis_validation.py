@@ -8,7 +8,7 @@ import pytest
 
 from chassis.contract import Method
 from chassis.errors import FieldInvalid
-from chassis.interceptors import validation
+from chassis.interceptors.validation import request_check
 from chassis.v1 import policy_pb2
 from tests.sample_protos import Folder
 
@@ -25,12 +25,12 @@ METHOD = Method(
     response_streaming=False,
     keyed=False,
     creates=False,
+    versioned=False,
+    lenient=False,
 )
 
 
-def validated(request: Any) -> Any:
-    unused: Any = None
-    return validation.around(lambda given, _: given, METHOD, unused)(request, unused)
+check = request_check(METHOD)
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def validated(request: Any) -> Any:
 )
 def test_a_nul_character_is_rejected_wherever_it_is(request_: Any, fields: list[str]) -> None:
     with pytest.raises(FieldInvalid, match="NUL") as raised:
-        validated(request_)
+        check(request_)
     assert [field for field, _ in raised.value.violations] == fields
 
 
 def test_sizes_come_first() -> None:
     with pytest.raises(FieldInvalid) as raised:
-        validated(Folder(folders=[Folder(name="\0")] * 4))
+        check(Folder(folders=[Folder(name="\0")] * 4))
     assert raised.value.violations == [("folders", "must have at most 3 items, not 4")]
 
 
 def test_anything_else_passes() -> None:
     request = Folder(name="a", by_label={"a": Folder(texts=["b"])}, folders=[Folder()])
-    assert validated(request) is request
+    check(request)

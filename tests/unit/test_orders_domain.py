@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.kernel import Money
-from services.orders.domain import (
+from services.orders.order import (
     TRANSITIONS,
     WATCHED_TO_THE_END,
     Order,
@@ -20,7 +20,7 @@ from services.orders.domain import (
     Transition,
     Work,
 )
-from services.orders.lines import OrderLine, UnitDiscount
+from services.orders.order_lines import OrderLine, UnitDiscount
 from services.orders.refusals import OrderStateInvalid, PaymentPending, RefundExceedsOrder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,10 +11,10 @@ from chassis.errors import DeadlinePassed
 from chassis.kernel import Caller
 from chassis.kernel.clock import monotonic
 from chassis.testing import FakeClock
-from services.orders.domain import Step
+from services.orders.order import Step
 from services.orders.ports import StepRefused
 from services.orders.run import Run, StepFailed
-from services.orders.saga_storage import Outcome
+from services.orders.saga_store import Outcome
 from tests.unit.test_orders_domain import an_order
 
 BUDGET = timedelta(seconds=7)
@@ -40,7 +40,7 @@ def test_in_a_call_time_is_kept_back_to_answer_it(call: float, step: float) -> N
         left = run.step(Step.RESERVE_STOCK, remaining)
         assert left is not None
         assert step - 0.2 < left <= step
-        assert run.step(Step.RESERVE_STOCK, caller).user == "users/ada"
+        assert run.step(Step.RESERVE_STOCK, caller).user is None  # the token may expire before a repetition
         after = remaining()
         assert after is not None
         assert after > left or call > BUDGET.total_seconds()

@@ -26,12 +26,13 @@ def serve(name: str) -> int:
     gc.disable()
     try:
         from chassis import process
+        from tools.console.access_tokens import ACCESS_TOKENS
 
         composition = importlib.import_module(f"services.{name}.app")
     finally:
         gc.freeze()
         gc.enable()
-    return process.serve(name, composition.build, version=services.__version__)
+    return process.serve(name, composition.build, tokens=ACCESS_TOKENS, version=services.__version__)
 
 
 if __name__ == "__main__":

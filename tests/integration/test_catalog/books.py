@@ -12,10 +12,14 @@ from bookstore.catalog.v1.catalog_service_pb2 import (
 )
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from google.type.money_pb2 import Money
-from sqlalchemy import event, select
+from sqlalchemy import select
 
+from chassis.kernel import Caller
 from chassis.schema import OUTBOX
+from chassis.service import Runtime
 from chassis.testing import Served
+from services.catalog.edit_book import EditBook
+from tests.sql import sql_of
 
 PRIDE, EMMA = "9780141439518", "9780141439587"
 AUSTEN = Contributor(display_name="Jane Austen", role=Contributor.ROLE_AUTHOR)
@@ -46,6 +50,24 @@ def outcome(call: Callable[[], str]) -> str:
         return str(refusal.code().name)
 
 
+class AllActive:
+    """Accounts, all of them active."""
+
+    def require_active(self, caller: Caller) -> None:
+        """Accepts the caller."""
+
+
+def edit_book(runtime: Runtime) -> EditBook:
+    """The commands of a catalog that does not ask identity."""
+    return EditBook(
+        answers=runtime.answers,
+        accounts=AllActive(),
+        clock=runtime.clock,
+        ids=runtime.ids,
+        outbox=runtime.outbox,
+    )
+
+
 def events(catalog: Served) -> list[tuple[str, int]]:
     """Subjects and versions in the outbox, oldest first."""
     statement = select(OUTBOX.c.subject, OUTBOX.c.version).order_by(OUTBOX.c.id)
@@ -54,16 +76,7 @@ def events(catalog: Served) -> list[tuple[str, int]]:
 
 
 def statements(catalog: Served, call: Callable[[], object]) -> int:
-    """How many SQL statements the service runs during a call, connection set-up aside."""
-    seen: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        if not statement.startswith("PRAGMA"):
-            seen.append(statement)
-
-    event.listen(catalog.runtime.database.engine, "before_cursor_execute", note)
-    try:
+    """How many SQL statements the service runs during a call."""
+    with sql_of(catalog.runtime.database) as seen:
         call()
-    finally:
-        event.remove(catalog.runtime.database.engine, "before_cursor_execute", note)
     return len(seen)

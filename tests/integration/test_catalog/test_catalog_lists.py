@@ -14,12 +14,13 @@ from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
+from chassis.kernel import ANONYMOUS
 from chassis.testing import Served, refused, running
 from services.catalog.app import build
-from services.catalog.editing import Editing
-from services.catalog.messages import edition_of
+from services.catalog.convert import edition_of
+from tests.integration.test_catalog.books import edit_book
+from tests.sql import sql_of
 
 Code = grpc.StatusCode
 
@@ -89,14 +90,9 @@ SHELF = {
 }
 
 
-def editing(served: Served) -> Editing:
-    return Editing(clock=served.runtime.clock, ids=served.runtime.ids, outbox=served.runtime.outbox)
-
-
 def add(served: Served, book_id: str, message: Book) -> None:
     """Writes a book without asking identity."""
-    edition = edition_of(message)
-    served.runtime.database.transact(lambda tx: editing(served).create(tx, edition, book_id=book_id))
+    edit_book(served.runtime).create(edition_of(message), caller=ANONYMOUS, book_id=book_id)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +102,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with running("catalog", build, folder=folder, targets={"identity": "127.0.0.1:1"}) as served:
         for book_id, message in SHELF.items():
             add(served, book_id, message)
-        served.runtime.database.transact(lambda tx: editing(served).delete(tx, "gone", etag=""))
+        edit_book(served.runtime).delete("gone", etag="")
         yield served
 
 
@@ -295,17 +291,8 @@ def isbn_of(number: int) -> str:
 
 
 def test_a_page_takes_one_statement(catalog: Served, anyone: CatalogServiceStub) -> None:
-    seen: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        if not statement.startswith("PRAGMA"):
-            seen.append(statement)
-
-    event.listen(catalog.runtime.database.engine, "before_cursor_execute", note)
-    try:
+    with sql_of(catalog.runtime.database) as seen:
         listed(anyone, 'categories:"Classics"', "price desc")
-    finally:
-        event.remove(catalog.runtime.database.engine, "before_cursor_execute", note)
     assert len(seen) == 1
 
 
@@ -324,7 +311,7 @@ def test_a_category_that_is_taken_away_is_found_no_more(tmp_path: Path) -> None:
     with running("catalog", build, folder=tmp_path, targets={"identity": "127.0.0.1:1"}) as served:
         add(served, "emma", SHELF["emma"])
         changes = {"categories": ("Romance", "Regency")}
-        served.runtime.database.transact(lambda tx: editing(served).update(tx, "emma", changes, etag=""))
+        edit_book(served.runtime).update("emma", changes, etag="")
         stub = served.stub(CatalogServiceStub)
         assert listed(stub, "categories:Classics") == []
         assert listed(stub, "categories:regency") == listed(stub, "categories:romance") == ["emma"]

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from chassis.testing import FakeClock, Served, running
 from services.identity.app import build
-from services.identity.storage import USERS
+from services.identity.store import USERS
 from tests.integration.test_identity.stand import a_user
 
 

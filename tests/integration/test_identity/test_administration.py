@@ -22,7 +22,7 @@ from bookstore.identity.v1.user_pb2 import User
 from sqlalchemy import insert, select, update
 
 from chassis.testing import FakeClock, Served, refused
-from services.identity.storage import USERS
+from services.identity.store import USERS
 from tests.integration.test_identity.stand import PASSWORD, events, roles
 
 Code = grpc.StatusCode

@@ -18,13 +18,13 @@ from chassis.outbox import Outbox
 from chassis.paging import PageRequest
 from chassis.settings import ChassisSettings, Environment
 from chassis.testing import FakeClock, migrated_database
-from services.identity import development, storage
+from services.identity import development, store
 from services.identity.accounts import Accounts, Profile
 from services.identity.authentication import Authentication
-from services.identity.directory import Directory
 from services.identity.domain import EmailTaken, User, UserNotFound
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
+from services.identity.queries import UserQueries
 from services.identity.sessions import Sessions
 from services.identity.tokens import AccessTokens
 
@@ -57,7 +57,7 @@ class Identity:
 
 @pytest.fixture
 def identity(database_url: str, tmp_path: Path) -> Iterator[Identity]:
-    assert drift("identity", storage.metadata, database_url) == []
+    assert drift("identity", store.metadata, database_url) == []
     database = Database(database_url, name="identity")
     yield Identity(database, tmp_path)
     database.close()
@@ -82,11 +82,11 @@ def test_the_life_of_an_account_and_its_sessions(identity: Identity) -> None:
         ).id
         == ann.id
     )
-    pages = Directory(identity.database)
+    pages = UserQueries(identity.database)
     listed = pages.page(PageRequest(size=1), filter_text="", order_by="email desc")
-    assert [user.id for user in listed.items] == [root.id]
+    assert [user.name for user in listed.items] == [root.name]
     rest = pages.page(PageRequest(size=9, token=listed.next_page_token), filter_text="", order_by="email desc")
-    assert [user.id for user in rest.items] == [ann.id]
+    assert [user.name for user in rest.items] == [ann.name]
     identity.sessions.sign_in(ANN.email, "another password")
     identity.database.transact(lambda tx: identity.accounts.close(tx, ann.name, etag="", caller=admin))
     identity.sessions.purge()

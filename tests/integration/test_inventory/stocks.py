@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import uuid4
 
 from bookstore.inventory.v1.inventory_service_pb2 import (
@@ -20,7 +18,7 @@ from bookstore.inventory.v1.stock_pb2 import Stock, StockMovement
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from chassis.schema import OUTBOX
 from chassis.testing import Served
@@ -70,23 +68,6 @@ def events(inventory: Served) -> list[Message]:
     rows = inventory.runtime.database.read(lambda connection: connection.execute(statement).all())
     pool = descriptor_pool.Default()
     return [GetMessageClass(pool.FindMessageTypeByName(row.subject)).FromString(row.payload) for row in rows]
-
-
-@contextmanager
-def sql_of(inventory: Served) -> Iterator[list[str]]:
-    """The statements that run meanwhile, connection set-up aside."""
-    noted: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        if not statement.startswith("PRAGMA"):
-            noted.append(statement)
-
-    engine = inventory.runtime.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield noted
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def sweep(inventory: Served) -> None:

@@ -17,13 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func, select
 
 from chassis.database import Database
-from chassis.kernel import SystemIds
+from chassis.idempotency import Answers
+from chassis.kernel import ANONYMOUS, SystemIds
 from chassis.outbox import Outbox
 from chassis.testing import FakeClock, migrated_database
-from services.inventory import storage
-from services.inventory.adjusting import Adjusting, Adjustment
-from services.inventory.domain import Cause, Reservation, State, Stock
-from services.inventory.expiry import Expiry
+from services.inventory import store
+from services.inventory.adjust_stock import AdjustStock
+from services.inventory.domain import Adjustment, Cause, Reservation, State, Stock
+from services.inventory.expire_reservations import ExpireReservations
 from services.inventory.refusals import (
     OutOfStock,
     ReservationExpired,
@@ -33,7 +34,7 @@ from services.inventory.refusals import (
     ReturnExceedsReservation,
     StockInsufficient,
 )
-from services.inventory.reserving import Reserving
+from services.inventory.reserve_stock import ReserveStock
 
 BOOKS = st.sampled_from(["a", "b"])
 ORDERS = st.sampled_from(["o1", "o2", "o3"])
@@ -59,9 +60,15 @@ class Shelves(RuleBasedStateMachine):
         self.database = Database(migrated_database("inventory", self.folder), name="inventory")
         self.clock = FakeClock()
         outbox = Outbox(self.clock, SystemIds(), source="//bookstore/inventory")
-        self.adjusting = Adjusting(database=self.database, books=EveryBook(), clock=self.clock, outbox=outbox)
-        self.reserving = Reserving(clock=self.clock, outbox=outbox, time_to_live=TIME_TO_LIVE)
-        self.expiry = Expiry(database=self.database, reserving=self.reserving, clock=self.clock)
+        shared: Any = {
+            "database": self.database,
+            "answers": Answers(self.database, self.clock),
+            "clock": self.clock,
+            "outbox": outbox,
+        }
+        self.adjusting = AdjustStock(**shared, books=EveryBook())
+        self.reserving = ReserveStock(**shared, time_to_live=TIME_TO_LIVE)
+        self.expiry = ExpireReservations(database=self.database, reserve_stock=self.reserving, clock=self.clock)
         self.keys_used: set[tuple[str, str]] = set()
 
     def teardown(self) -> None:
@@ -70,17 +77,14 @@ class Shelves(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def stock(self, book_id: str) -> Stock | None:
-        return self.database.read(lambda c: storage.find_stock(c, book_id))
+        return self.database.read(lambda c: store.find_stock(c, book_id))
 
     def available(self, book_id: str) -> int:
         stock = self.stock(book_id)
         return stock.available if stock else 0
 
     def reservation(self, order_id: str) -> Reservation | None:
-        return self.database.read(lambda c: storage.find_reservation(c, order_id))
-
-    def transact(self, function: Callable[[Any], Any]) -> Any:
-        return self.database.transact(function)
+        return self.database.read(lambda c: store.lock_reservation(c, order_id))
 
     @initialize()
     def copies_arrive(self) -> None:
@@ -97,15 +101,15 @@ class Shelves(RuleBasedStateMachine):
         adjustment = Adjustment(book_id=book_id, delta=delta, cause=cause)
         if before + delta < 0:
             with pytest.raises(StockInsufficient):
-                self.transact(lambda tx: self.adjusting.adjust(tx, adjustment))
+                self.adjusting.adjust(adjustment, ANONYMOUS)
             return
-        assert self.transact(lambda tx: self.adjusting.adjust(tx, adjustment)).available == before + delta
+        assert self.adjusting.adjust(adjustment, ANONYMOUS).available == before + delta
 
     @rule(order_id=ORDERS, copies=COPIES)
     def reserve(self, order_id: str, copies: dict[str, int]) -> None:
         known = self.reservation(order_id)
         enough = all(self.available(book_id) >= quantity for book_id, quantity in copies.items())
-        outcome = self.outcome(lambda tx: self.reserving.reserve(tx, order_id, copies))
+        outcome = self.outcome(order_id, lambda: self.reserving.reserve(order_id, copies))
         if known is None:
             assert (outcome is OutOfStock) is not enough
         elif not known.lines:
@@ -116,7 +120,7 @@ class Shelves(RuleBasedStateMachine):
     @rule(order_id=ORDERS)
     def commit(self, order_id: str) -> None:
         known = self.reservation(order_id)
-        outcome = self.outcome(lambda tx: self.reserving.commit(tx, order_id))
+        outcome = self.outcome(order_id, lambda: self.reserving.commit(order_id))
         if known is None:
             assert outcome is ReservationNotFound
         elif known.state is State.RELEASED:
@@ -129,7 +133,7 @@ class Shelves(RuleBasedStateMachine):
     @rule(order_id=ORDERS, copies=SOME, key=KEYS)
     def release(self, order_id: str, copies: dict[str, int], key: str) -> None:
         known = self.reservation(order_id)
-        outcome = self.outcome(lambda tx: self.reserving.release(tx, order_id, copies, request_id=key))
+        outcome = self.outcome(order_id, lambda: self.reserving.release(order_id, copies, request_id=key))
         if known is None:
             assert (outcome.state, outcome.lines) == (State.RELEASED, ())
         elif known.state in (State.RELEASED, State.EXPIRED):
@@ -165,7 +169,7 @@ class Shelves(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_sums_to_the_stock(self) -> None:
-        ledger = storage.MOVEMENTS.c
+        ledger = store.MOVEMENTS.c
         sums = (
             select(
                 ledger.book_id,
@@ -177,8 +181,7 @@ class Shelves(RuleBasedStateMachine):
             .order_by(ledger.book_id)
         )
         summed = self.database.read(lambda c: c.execute(sums).all())
-        rows = self.database.read(lambda c: c.execute(storage.SELECT_STOCKS.order_by(storage.STOCKS.c.book_id)).all())
-        stocks = [storage.stock_of(row) for row in rows]
+        stocks = [stock for stock in map(self.stock, ("a", "b")) if stock is not None]
         assert [tuple(row) for row in summed] == [(s.book_id, s.on_hand, s.reserved, s.version) for s in stocks]
         assert all(0 <= stock.reserved <= stock.on_hand for stock in stocks)
 
@@ -198,16 +201,17 @@ class Shelves(RuleBasedStateMachine):
             assert sold[book_id] == -self.moved(book_id, Cause.SOLD) - self.moved(book_id, Cause.RETURNED)
 
     def moved(self, book_id: str, cause: Cause) -> int:
-        ledger = storage.MOVEMENTS.c
+        ledger = store.MOVEMENTS.c
         total = select(func.coalesce(func.sum(ledger.on_hand_delta), 0)).where(
             ledger.book_id == book_id, ledger.cause == cause.value
         )
         return int(self.database.read(lambda c: c.execute(total).scalar_one()))
 
-    def outcome(self, function: Callable[[Any], Reservation]) -> Any:
-        """What a use case answers, or the type of its refusal."""
+    def outcome(self, order_id: str, command: Callable[[], object]) -> Any:
+        """What a command makes of the reservation, or the type of its refusal."""
         try:
-            return self.transact(function)
+            command()
+            return self.reservation(order_id)
         except (
             OutOfStock,
             ReservationExpired,

@@ -7,25 +7,28 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import grpc
 import pytest
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from bookstore.inventory.v1.reservation_pb2 import Reservation
 
 from chassis.database import Database
 from chassis.errors import remote_error
-from chassis.kernel import SystemIds
+from chassis.idempotency import Answers
+from chassis.kernel import Caller, Role, SystemIds
 from chassis.migrations import drift
 from chassis.outbox import Outbox
 from chassis.paging import PageRequest
 from chassis.testing import FakeClock, Served
-from services.inventory import ledger, storage
-from services.inventory.adjusting import Adjusting, Adjustment
-from services.inventory.domain import Cause, Move, State
-from services.inventory.expiry import Expiry
-from services.inventory.reading import Reading, Wanted
+from services.inventory import stock_ledger, store
+from services.inventory.adjust_stock import AdjustStock
+from services.inventory.domain import Adjustment, Cause, Move, State
+from services.inventory.expire_reservations import ExpireReservations
+from services.inventory.queries import InventoryQueries, StockQuery
 from services.inventory.refusals import OutOfStock
-from services.inventory.reserving import Reserving
+from services.inventory.reserve_stock import ReserveStock
 from tests.integration.test_inventory.stocks import adjust, commit, counts, release, reserve
 
 BUYERS, COPIES = 40, 10
@@ -84,6 +87,9 @@ def test_commit_and_release_at_once_end_one_way(staff: InventoryServiceStub, ord
     assert counts(staff, "dune") == (COPIES, COPIES, 0)  # a release after the commit brought the copies back
 
 
+STAFF = Caller(user="users/staff", roles=frozenset({Role.STAFF}))
+
+
 class Shop:
     """The use cases on one database."""
 
@@ -91,28 +97,35 @@ class Shop:
         self.database = database
         self.clock = FakeClock()
         outbox = Outbox(self.clock, SystemIds(), source="//bookstore/inventory")
-        self.adjusting = Adjusting(database=database, books=EveryBook(), clock=self.clock, outbox=outbox)
-        self.reserving = Reserving(clock=self.clock, outbox=outbox, time_to_live=timedelta(minutes=15))
-        self.expiry = Expiry(database=database, reserving=self.reserving, clock=self.clock)
+        shared: Any = {
+            "database": database,
+            "answers": Answers(database, self.clock),
+            "clock": self.clock,
+            "outbox": outbox,
+        }
+        self.adjusting = AdjustStock(**shared, books=EveryBook())
+        self.reserving = ReserveStock(**shared, time_to_live=timedelta(minutes=15))
+        self.expiry = ExpireReservations(database=database, reserve_stock=self.reserving, clock=self.clock)
 
     def receive(self, book_id: str, delta: int) -> None:
         adjustment = Adjustment(book_id=book_id, delta=delta, cause=Cause.RECEIVED)
-        self.database.transact(lambda tx: self.adjusting.adjust(tx, adjustment))
+        self.adjusting.adjust(adjustment, STAFF)
 
     def reserve(self, order_id: str, copies: dict[str, int]) -> str:
         try:
-            return self.database.transact(lambda tx: self.reserving.reserve(tx, order_id, copies)).state
+            state = self.reserving.reserve(order_id, copies).state
         except OutOfStock as refusal:
             return refusal.reason
+        return str(Reservation.State.Name(state)).removeprefix("STATE_")
 
     def reserved(self, book_id: str) -> int:
-        stock = self.database.read(lambda c: storage.find_stock(c, book_id))
+        stock = self.database.read(lambda c: store.find_stock(c, book_id))
         return stock.reserved if stock else 0
 
 
 @pytest.fixture
 def shop(database_url: str) -> Iterator[Shop]:
-    assert drift("inventory", storage.metadata, database_url) == []
+    assert drift("inventory", store.metadata, database_url) == []
     database = Database(database_url, name="inventory")
     yield Shop(database)
     database.close()
@@ -132,7 +145,7 @@ def test_stocks_are_locked_in_the_order_of_their_books(shop: Shop) -> None:
     for book_id in ("a", "b"):
         shop.receive(book_id, 5)
     moves = [Move(book_id=book_id, cause=Cause.RESERVED, reserved=1) for book_id in ("b", "a")]
-    made = shop.database.transact(lambda tx: ledger.record(tx, moves, now=shop.clock.now()))
+    made = shop.database.transact(lambda tx: stock_ledger.record(tx, moves, now=shop.clock.now()))
     assert [movement.stock.book_id for movement in made] == ["a", "b"]
 
 
@@ -140,22 +153,22 @@ def test_a_life_on_each_engine(shop: Shop) -> None:
     shop.receive("a", 5)
     shop.reserve("o1", {"a": 2})
     shop.reserve("o2", {"a": 1})
-    reading = Reading(shop.database)
-    assert shop.database.transact(lambda tx: shop.reserving.commit(tx, "o1")) == reading.reservation("o1")
+    queries = InventoryQueries(shop.database)
+    assert shop.reserving.commit("o1") == queries.reservation("o1")
     for _ in range(2):
-        back = shop.database.transact(lambda tx: shop.reserving.release(tx, "o1", {"a": 1}, request_id="k"))
-    assert (back.lines[0].returned, back) == (1, reading.reservation("o1"))
+        back = shop.reserving.release("o1", {"a": 1}, request_id="k")
+    assert (back.lines[0].returned_quantity, back) == (1, queries.reservation("o1"))
     shop.clock.advance(timedelta(minutes=15))
     with ThreadPoolExecutor(3) as pool:
         for sweep in [pool.submit(shop.expiry.sweep) for _ in range(3)]:
             sweep.result()
-    assert reading.reservation("o2").state is State.EXPIRED
-    stock = reading.stock("a")
-    assert (stock.on_hand, stock.reserved, stock.version) == (4, 0, 6)
-    wanted = Wanted(filter="available >= 4 AND on_hand < 9223372036854775807", order_by="available desc")
-    assert reading.stocks(wanted, PageRequest(size=1)).items == (stock,)
-    causes = partial(reading.movements, "a")
-    assert [entry.move.cause for entry in causes("order = orders/o1", PageRequest(size=9)).items] == [
+    assert queries.reservation("o2").state == Reservation.STATE_EXPIRED
+    stock = queries.stock("a", STAFF)
+    assert (stock.on_hand, stock.reserved, stock.etag) == (4, 0, '"6"')
+    wanted = StockQuery(filter="available >= 4 AND on_hand < 9223372036854775807", order_by="available desc")
+    assert queries.stocks(wanted, PageRequest(size=1), STAFF).items == (stock,)
+    causes = partial(queries.movements, "a")
+    assert [entry.reason for entry in causes("order = orders/o1", PageRequest(size=9)).items] == [
         Cause.RETURNED,
         Cause.SOLD,
         Cause.RESERVED,

@@ -34,9 +34,9 @@ from tests.integration.test_inventory.stocks import (
     moved,
     release,
     reserve,
-    sql_of,
     sweep,
 )
+from tests.sql import sql_of
 
 Code = grpc.StatusCode
 QUARTER = timedelta(minutes=15)
@@ -148,7 +148,7 @@ class TestReserve:
         assert refusal.fields == [field]
 
     def test_it_is_one_transaction_of_few_statements(self, inventory: Served, orders: InventoryServiceStub) -> None:
-        with sql_of(inventory) as statements:
+        with sql_of(inventory.runtime.database) as statements:
             reserve(orders, "o1", dune=1, emma=1)
         assert len(statements) == 5  # reservation, one move a book, ledger, outbox
 
@@ -231,11 +231,11 @@ class TestExpiry:
         assert (worker.name, worker.every) == ("expire-reservations", timedelta(seconds=5))
 
     def test_the_sweep_reads_an_index(self, inventory: Served) -> None:
-        with sql_of(inventory) as statements:
+        with sql_of(inventory.runtime.database) as statements:
             sweep(inventory)
         (looked,) = statements
         plan = inventory.runtime.database.read(
-            lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {looked}", (0, 1, 0)).all()
+            lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {looked}").all()
         )
         (step,) = plan
         assert "reservations_active" in step.detail

@@ -20,7 +20,8 @@ from bookstore.inventory.v1.stock_pb2 import Stock
 
 from chassis.testing import FakeClock, Served, refused, running
 from services.inventory.app import build
-from tests.integration.test_inventory.stocks import adjust, counts, events, moved, movements, reserve, sql_of
+from tests.integration.test_inventory.stocks import adjust, counts, events, moved, movements, reserve
+from tests.sql import sql_of
 
 Code = grpc.StatusCode
 
@@ -66,7 +67,7 @@ class TestGetStock:
 
     def test_it_takes_one_statement(self, inventory: Served, staff: InventoryServiceStub) -> None:
         adjust(staff, "dune", 1)
-        with sql_of(inventory) as statements:
+        with sql_of(inventory.runtime.database) as statements:
             staff.GetStock(GetStockRequest(name="stocks/dune"))
         assert len(statements) == 1
 
@@ -181,7 +182,7 @@ class TestAdjustStock:
 
     def test_it_is_one_transaction_of_few_statements(self, inventory: Served, staff: InventoryServiceStub) -> None:
         adjust(staff, "dune", 1)
-        with sql_of(inventory) as statements:
+        with sql_of(inventory.runtime.database) as statements:
             adjust(staff, "dune", 1)
         assert len(statements) == 5  # is it open; open, move, ledger, outbox
 

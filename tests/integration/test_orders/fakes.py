@@ -18,11 +18,11 @@ from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome, Q
 from chassis.call import caller
 from chassis.errors import DependencyUnavailable
 from chassis.kernel import ErrorKind, Money, ServiceError
-from services.orders.clients import priced
-from services.orders.domain import Order
-from services.orders.lines import Copies
+from services.orders.order import Order
+from services.orders.order_lines import Copies
 from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
 from services.orders.refusals import CartNotFound
+from services.orders.remotes import priced
 from tests.money import euros
 
 T = TypeVar("T")

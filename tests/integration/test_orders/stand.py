@@ -25,11 +25,11 @@ from chassis.service import Runtime
 from chassis.settings import ChassisSettings, TraceExport
 from chassis.testing import FakeClock, Served, migrated_database
 from chassis.testing_broker import FakeBroker
-from services.orders import storage
+from services.orders import store
 from services.orders.app import assemble
-from services.orders.domain import Order as StoredOrder
-from services.orders.domain import Work
-from services.orders.tables import ORDERS
+from services.orders.order import Order as StoredOrder
+from services.orders.order import Work
+from services.orders.store import ORDERS
 from tests.integration.test_orders.fakes import Crash, Shop
 from tests.money import euros
 
@@ -106,7 +106,7 @@ class Process:
 
     def stored(self, order_id: str) -> StoredOrder:
         """The order as it is in the database."""
-        order = self.runtime.database.read(lambda connection: storage.find_order(connection, order_id))
+        order = self.runtime.database.read(lambda connection: store.find_order(connection, order_id))
         assert order is not None
         return order
 

@@ -31,11 +31,11 @@ from chassis.channel import open_channel
 from chassis.errors import DependencyUnavailable
 from chassis.kernel import Caller, ErrorKind, Money, ServiceError
 from chassis.service import Runtime, Service, Servicer
-from chassis.testing import claims, running
-from services.orders.clients import connect
-from services.orders.domain import Order
+from chassis.testing import TEST_TOKENS, running
+from services.orders.order import Order
 from services.orders.ports import Basket, Remotes, StepRefused, StepUnfinished
 from services.orders.refusals import CartNotFound
+from services.orders.remotes import connect
 from tests.money import euros
 from tests.unit.test_orders_domain import a_line, an_order
 
@@ -132,7 +132,7 @@ def others(running_others: Others) -> Others:
 
 def test_the_cart_is_read_for_the_caller(others: Others) -> None:
     others.answer = Cart(name="carts/ada", items=[CartItem(book="books/x", quantity=2)], coupons=["SAVE10"])
-    with serving(Call(caller=Caller(user="users/ada"), claims=claims("users/ada", ["customer"]))):
+    with serving(Call(caller=Caller(user="users/ada"), authorization=TEST_TOKENS.authorization("users/ada"))):
         basket = others.remotes.carts.basket("carts/me")
     assert basket == Basket(cart="carts/ada", books=(("books/x", 2),), coupons=("SAVE10",))
     assert (others.user, others.request.name) == ("users/ada", "carts/me")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from services.orders.refusals import OrderStateInvalid, PaymentPending, RefundExceedsOrder
-from services.orders.tables import SAGA_STEPS
+from services.orders.store import SAGA_STEPS
 from tests.integration.test_orders.fakes import Fault, Shop
 from tests.integration.test_orders.stand import CART, Machine, wish
 

@@ -207,6 +207,19 @@ def test_a_watcher_sees_each_change_to_the_end(buyer: OrderServiceStub, staff: O
     assert list(stream) == []
 
 
+def test_many_watch_and_the_shop_goes_on(buyer: OrderServiceStub, staff: OrderServiceStub) -> None:
+    order = buyer.PlaceOrder(wish(TOTAL))
+    streams: list[Iterator[WatchOrderResponse]] = [
+        buyer.WatchOrder(WatchOrderRequest(name=order.name), timeout=HANG_SECONDS) for _ in range(10)
+    ]
+    assert [next(stream).order for stream in streams] == [order] * 10
+    with refused(Code.RESOURCE_EXHAUSTED, "OVERLOADED"):
+        next(buyer.WatchOrder(WatchOrderRequest(name=order.name)))
+    assert buyer.GetOrder(GetOrderRequest(name=order.name)) == order
+    staff.ShipOrder(ShipOrderRequest(name=order.name))
+    assert {next(stream).order.state for stream in streams} == {Order.STATE_SHIPPED}
+
+
 def test_watching_ends_in_time(buyer: OrderServiceStub) -> None:
     order = buyer.PlaceOrder(wish(TOTAL))
     messages = list(buyer.WatchOrder(WatchOrderRequest(name=order.name), timeout=1))

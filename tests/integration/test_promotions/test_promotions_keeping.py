@@ -23,7 +23,7 @@ from google.type.money_pb2 import Money
 from chassis.migrations import drift
 from chassis.testing import FakeClock, Served, refused
 from chassis.wire import timestamp
-from services.promotions.storage import metadata
+from services.promotions.store import metadata
 from tests.integration.test_promotions.stand import TENTH, THREE_FOR_TWO, create, published
 
 Code = grpc.StatusCode

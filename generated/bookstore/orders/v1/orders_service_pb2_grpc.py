@@ -174,13 +174,14 @@ class OrderServiceServicer:
 
     def WatchOrder(self, request, context):
         """Answers the order at once and again after each change; states passed quickly can be left out. Ends with a message
-        that says last: when the order is DELIVERED, REJECTED, CANCELLED or REFUNDED, or when the time is up (5 minutes).
+        that says last: when the order is DELIVERED, REJECTED, CANCELLED or REFUNDED, when the time is up (5 minutes) or when
+        the server stops.
 
         At least every 20 seconds a message is sent, so that what lies between does not take the stream for dead: without a
         change it is the order as before, with the same etag, and can be ignored.
 
         A stream that ends without a last message was cut; watch again. Reads only.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. RESOURCE_EXHAUSTED OVERLOADED: too many watchers.
+        Errors: NOT_FOUND ORDER_NOT_FOUND. RESOURCE_EXHAUSTED OVERLOADED: the caller watches ten orders already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,12 +52,12 @@ def upgrade() -> None:
     op.create_index("books_publish_day", "books", ["publish_day", "id"])
     op.create_index("books_create_time", "books", ["create_time", "id"])
     op.create_index("books_publisher", "books", ["publisher_key"])
-    for table, key in (("book_categories", "category_key"), ("book_contributors", "contributor_key")):
+    for table in ("book_categories", "book_contributors"):
         op.create_table(
             table,
-            sa.Column(key, _BY_CODE_POINT, nullable=False),
+            sa.Column("key", _BY_CODE_POINT, nullable=False),
             sa.Column("book_id", _BY_CODE_POINT, nullable=False),
-            sa.PrimaryKeyConstraint(key, "book_id", name=f"{table}_pk"),
+            sa.PrimaryKeyConstraint("key", "book_id", name=f"{table}_pk"),
             sa.ForeignKeyConstraint(["book_id"], ["books.id"], name=f"{table}_book"),
         )
         op.create_index(f"{table}_book_id", table, ["book_id"])

@@ -32,6 +32,7 @@ def _create_orders() -> None:
         sa.Column("cart", sa.Text, nullable=False),
         sa.Column("cart_etag", sa.Text),
         sa.Column("state", sa.Text, nullable=False),
+        sa.Column("history", sa.JSON, nullable=False),
         sa.Column("reject_reason", sa.Text, nullable=False),
         sa.Column("lines", sa.JSON, nullable=False),
         sa.Column("coupons", sa.JSON, nullable=False),
@@ -66,16 +67,6 @@ def _create_orders() -> None:
 
 
 def _create_what_belongs_to_an_order() -> None:
-    op.create_table(
-        "order_transitions",
-        sa.Column("order_id", _BY_CODE_POINT, nullable=False),
-        sa.Column("version", sa.BigInteger, nullable=False),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("time", Instant, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("order_id", "version", name="order_transitions_pk"),
-        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name="order_transitions_order"),
-    )
     op.create_table(
         "order_refunds",
         sa.Column("order_id", _BY_CODE_POINT, nullable=False),
