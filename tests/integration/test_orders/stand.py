@@ -13,7 +13,12 @@ from uuid import NAMESPACE_URL, uuid5
 import grpc
 from bookstore.orders.v1 import orders_events_pb2 as events
 from bookstore.orders.v1.order_pb2 import Order
-from bookstore.orders.v1.orders_requests_pb2 import CancelOrderRequest, PlaceOrderRequest, RefundOrderRequest
+from bookstore.orders.v1.orders_requests_pb2 import (
+    CancelOrderRequest,
+    PlaceOrderRequest,
+    RefundOrderRequest,
+    ShipOrderRequest,
+)
 from google.type.postal_address_pb2 import PostalAddress
 from sqlalchemy import select
 
@@ -88,6 +93,13 @@ class Process:
         """RefundOrder as staff."""
         with _acting("users/staff", "staff"):
             answer: Order = self.api.RefundOrder(request, _CONTEXT)
+            return answer
+
+    def ship(self, name: str) -> Order:
+        """ShipOrder as staff."""
+        with _acting("users/staff", "staff"):
+            request = ShipOrderRequest(name=name, carrier="dhl", tracking_code="1")
+            answer: Order = self.api.ShipOrder(request, _CONTEXT)
             return answer
 
     def work(self) -> None:

@@ -73,6 +73,22 @@ def test_a_checkout_without_trouble_takes_each_step_once(machine: Machine) -> No
     assert_books_agree(machine)
 
 
+def test_what_staff_do_meanwhile_survives_the_sagas_write(machine: Machine) -> None:
+    """The saga does not read the order again: it must not write over what changed since under the same claim."""
+    process = machine.process
+
+    def ship() -> None:
+        process.ship(f"orders/{process.orders()[0]}")
+
+    machine.shop.faults.before[STEPS.index("capture")] = ship
+    placed = process.place(wish(TOTAL))
+    order = process.stored(placed.name.removeprefix("orders/"))
+    assert (order.state, order.version) == ("SHIPPED", 3)
+    assert [made.state for made in order.history] == ["PENDING", "CONFIRMED", "SHIPPED"]
+    assert order.shipment is not None
+    assert process.unfinished() == []
+
+
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("index", range(len(STEPS)))
 def test_a_fault_at_any_step_of_a_good_checkout_is_overcome(machine: Machine, index: int, fault: Fault) -> None:
