@@ -110,8 +110,12 @@ lint: setup-dev
 	@$(BIN)/ruff check .
 
 .PHONY: types
-types: setup-dev
+types: build/typings
 	@$(BIN)/mypy
+
+build/typings: $(VENV)/.stamp-dev
+	@$(CODEGEN) typings
+	@touch $@
 
 .PHONY: contracts
 contracts: setup-dev
@@ -165,4 +169,4 @@ lock: ## Rewrite the lock files from pyproject.toml (needs uv).
 .PHONY: clean
 clean: ## Remove what building and checking left behind; data and the virtual environment stay.
 	@rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find services tests generated -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find chassis services tools tests generated -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

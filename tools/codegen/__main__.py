@@ -1,4 +1,4 @@
-"""`python -m tools.codegen write|check|breaking|third-party`, run in the root of the repository."""
+"""`python -m tools.codegen write|check|breaking|third-party|typings`, run in the root of the repository."""
 
 import argparse
 import subprocess
@@ -20,6 +20,7 @@ def main() -> int:
     against = tasks.add_parser("breaking", help="compare the contracts with an older revision")
     against.add_argument("--base", default="HEAD", help="the git revision to compare with")
     tasks.add_parser("third-party", help="put what the contracts import into build/third_party")
+    tasks.add_parser("typings", help="write type stubs for the untyped packages google.{api,rpc,type} into build/typings")
     arguments = parser.parse_args()
     try:
         match arguments.task:
@@ -29,6 +30,9 @@ def main() -> int:
                 check(Path.cwd())
             case "third-party":
                 assemble(Path.cwd() / buf.THIRD_PARTY)
+            case "typings":
+                assemble(Path.cwd() / buf.THIRD_PARTY)
+                buf.typings(Path.cwd())
             case _:
                 breaking(Path.cwd(), arguments.base)
     except ContractError as error:

@@ -45,14 +45,14 @@ def python_stubs(root: Path, target: Path) -> None:
     _run(root, "generate", "-o", str(target))
 
 
-def typings(root: Path, target: Path) -> None:
-    """Writes type stubs for the installed, untyped packages google.{api,rpc,type} into `target`/generated/typings."""
+def typings(root: Path) -> None:
+    """Writes type stubs for the installed, untyped packages google.{api,rpc,type} into `root`/build/typings."""
     template = {
         "version": "v2",
-        "plugins": [{"local": "protoc-gen-mypy", "opt": "readable_stubs", "out": "generated/typings"}],
+        "plugins": [{"local": "protoc-gen-mypy", "opt": "readable_stubs", "out": "build/typings"}],
     }
     paths = [f"--path={THIRD_PARTY / folder}" for folder in _TYPED]
-    _run(root, "generate", str(THIRD_PARTY), *paths, "--template", json.dumps(template), "-o", str(target))
+    _run(root, "generate", str(THIRD_PARTY), *paths, "--template", json.dumps(template))
 
 
 def breaking(root: Path, base: bytes) -> None:

@@ -43,7 +43,6 @@ def render(root: Path, contract: Contract, built: bytes) -> Mapping[str, bytes]:
     files |= {"pages/grpc.html": grpc_page(contract), "pages/processes.json": processes(contract)}
     with tempfile.TemporaryDirectory() as folder:
         buf.python_stubs(root, Path(folder))
-        buf.typings(root, Path(folder))
         files |= _read(Path(folder, GENERATED))
     placed = {_place(path): text for path, text in files.items() if not _is_orphan(path, files)}
     placed[f"{LIBRARY}/__init__.py"] = _LIBRARY_INIT
