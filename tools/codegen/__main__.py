@@ -20,7 +20,7 @@ def main() -> int:
     against = tasks.add_parser("breaking", help="compare the contracts with an older revision")
     against.add_argument("--base", default="HEAD", help="the git revision to compare with")
     tasks.add_parser("third-party", help="put what the contracts import into build/third_party")
-    tasks.add_parser("typings", help="write type stubs for the untyped packages google.{api,rpc,type} into build/typings")
+    tasks.add_parser("typings", help="write type stubs for google.{api,rpc,type} into build/typings")
     arguments = parser.parse_args()
     try:
         match arguments.task:
