@@ -21,6 +21,9 @@ REDOCLY := @redocly/cli@2.77.0
 JOBS ?= 2
 # The results of both halves of `make test`.
 REPORTS := build/test-services.xml build/test-shop.xml
+COVERAGE_REPORT := build/coverage.xml
+# How the share of the code that the tests of services run is measured; COVERAGE= leaves it out.
+COVERAGE ?= --cov --cov-report=xml:$(COVERAGE_REPORT)
 # More arguments for pytest, such as ARGS="-k checkout".
 ARGS ?=
 
@@ -139,13 +142,13 @@ lint-openapi: ## Lint the OpenAPI document with Spectral and Redocly (needs npx,
 
 .PHONY: test
 test: setup-dev ## Run all tests, the second half even when the first fails; JOBS=1 runs them one by one.
-	@rm -f $(REPORTS); failed=0; \
+	@rm -f $(REPORTS) $(COVERAGE_REPORT); failed=0; \
 	for half in test-services test-shop; do $(MAKE) $$half || failed=1; done; \
-	$(PYTHON) tests/summary.py $(REPORTS); exit $$failed
+	$(PYTHON) tests/summary.py $(REPORTS) $(COVERAGE_REPORT); exit $$failed
 
 .PHONY: test-services
 test-services: setup-dev ## Run the tests that need no running shop; ARGS="-k word" selects.
-	@$(BIN)/pytest --numprocesses $(JOBS) --ignore tests/e2e --junitxml build/$@.xml $(ARGS)
+	@$(BIN)/pytest --numprocesses $(JOBS) --ignore tests/e2e --junitxml build/$@.xml $(COVERAGE) $(ARGS)
 
 .PHONY: test-shop
 test-shop: setup-dev ## Run the tests against the whole running shop; ARGS="-k word" selects.
