@@ -1,5 +1,6 @@
-"""Prints a line for each half of `make test` and one for coverage: `python tests/summary.py FILE...`, the JUnit files and
-the Cobertura file that pytest wrote.
+"""Prints a line for each half of `make test` and one for coverage.
+
+`python tests/summary.py FILE...` reads the JUnit files and the Cobertura file that pytest wrote.
 """
 
 from __future__ import annotations
