@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Column, ColumnElement, UnaryExpression
 
 from chassis.errors import FieldInvalid
-from chassis.kernel import ErrorKind, ServiceError
+from chassis.v1.platform_errors import PageTokenInvalid
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -27,13 +27,6 @@ DEFAULT_PAGE_SIZE: Final = 50
 LARGEST_PAGE_SIZE: Final = 1000
 _LONGEST_TOKEN: Final = 4096  # characters
 _LARGEST_INTEGER: Final = 2**63 - 1
-
-
-class PageTokenInvalid(ServiceError):
-    """The page token is not one of ours or belongs to another request."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "PAGE_TOKEN_INVALID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +109,11 @@ def decode_token(token: str, order: Order, arguments: str) -> list[Any]:
         given, plain = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if given != arguments:
             raise PageTokenInvalid(
-                "the page token belongs to a request with other arguments; begin again without a token",
-                field="page_token",
+                detail="the page token belongs to a request with other arguments; begin again without a token"
             )
         return [_value(key, value) for key, value in zip(order, plain, strict=True)]
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
-        raise PageTokenInvalid("the page token is not one of ours", field="page_token") from error
+        raise PageTokenInvalid(detail="the page token is unknown") from error
 
 
 def _value(key: OrderKey, plain: Any) -> Any:

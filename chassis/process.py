@@ -16,7 +16,6 @@ from opentelemetry import metrics
 from chassis import migrations, telemetry
 from chassis.broker import Broker, NatsBroker
 from chassis.credentials import Credentials, CredentialsMissing
-from chassis.database import StorageUnavailable
 from chassis.inbox import Consumer
 from chassis.interceptors import ServerContext
 from chassis.kernel import SystemClock, SystemIds
@@ -24,6 +23,7 @@ from chassis.outbox import Relay
 from chassis.server import AddressTaken, Server
 from chassis.service import Build, Runtime, Service, TokenIssuer
 from chassis.settings import ChassisSettings, Environment, Misconfigured, read_settings
+from chassis.v1.platform_errors import StorageUnavailable
 from chassis.worker import Worker
 
 _log = structlog.get_logger("process")
@@ -65,7 +65,6 @@ def _serve(
     if runtime.has_database:
         migrations.check(runtime.database, name)
     context = ServerContext(
-        service=name,
         ids=runtime.ids,
         answers=runtime.answers if runtime.has_database else None,
         mutual_tls=runtime.credentials is not None,

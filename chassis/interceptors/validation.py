@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from chassis.contract import Method
 from chassis.errors import FieldInvalid
 from chassis.interceptors.server_call import Interceptor, Unreadable
-from chassis.kernel import ErrorKind, ServiceError
+from chassis.v1.platform_errors import RequestMalformed
 
 _validator: Final = protovalidate.Validator()
 _MASK: Final = "update_mask"
@@ -23,13 +23,6 @@ _PATTERN: Final = "string.pattern"
 """protovalidate's id of the rule whose own message leaves resource names to be read out of a regular expression."""
 _COLLECTION: Final = re.compile(r"\^((?:[a-z]+/)+)")
 _NOT_CHANGES: Final = frozenset({"name", "etag"})
-
-
-class RequestMalformed(ServiceError):
-    """What arrived is no message of the type the method takes."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "REQUEST_MALFORMED"
 
 
 def _path(violation: protovalidate.Violation) -> str:
@@ -97,7 +90,7 @@ def request_check(method: Method) -> Callable[[Any], None]:
 
     def check(request: Message | Unreadable) -> None:
         if isinstance(request, Unreadable):
-            raise RequestMalformed(f"no {method.request.full_name}, or one with text that is not UTF-8")
+            raise RequestMalformed(type=method.request.full_name)
         if b"\0" in request.SerializeToString():
             _refuse_nul(request)
         if resource is not None:

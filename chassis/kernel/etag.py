@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.kernel.errors import ErrorKind, ServiceError
-
-
-class EtagMismatch(ServiceError):
-    """The resource changed since the caller read it; metadata `current` is the present etag."""
-
-    kind = ErrorKind.ABORTED
-    reason = "ETAG_MISMATCH"
+from chassis.v1.platform_errors import EtagMismatch
 
 
 def etag(version: int) -> str:
@@ -23,4 +16,4 @@ def check_etag(given: str, version: int) -> None:
     Raises EtagMismatch.
     """
     if given and given.strip('"') != str(version):
-        raise EtagMismatch("the resource has changed since it was read; read it again", current=etag(version))
+        raise EtagMismatch(current=etag(version))

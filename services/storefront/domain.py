@@ -4,15 +4,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-from chassis.kernel import ErrorKind, ServiceError
-
-
-class BookNotFound(ServiceError):
-    """The catalog has no such book, or it is deleted; metadata `book`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "BOOK_NOT_FOUND"
-
 
 class Availability(Enum):
     """Whether a book can be had."""

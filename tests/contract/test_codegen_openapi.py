@@ -149,7 +149,7 @@ def test_the_details_of_an_error_are_told_apart_by_their_type() -> None:
 
 def test_the_example_of_an_error_is_what_the_chassis_answers() -> None:
     violation = ERROR["details"][1]["fieldViolations"][0]
-    status = status_of(FieldInvalid([(violation["field"], violation["description"])]), "carts")
+    status = status_of(FieldInvalid([(violation["field"], violation["description"])]))
     assert MessageToDict(status, always_print_fields_with_no_presence=True) == ERROR
     assert DOCUMENT["components"]["responses"]["Error"]["content"]["application/json"]["example"] == ERROR
     assert list(validator({"$ref": "#/components/schemas/RpcStatus"}).iter_errors(ERROR)) == []
@@ -165,6 +165,15 @@ def test_an_example_of_a_body_fits_its_schema(operation: str) -> None:
 def validator(schema: dict[str, Any]) -> OAS31Validator:
     """Of one schema of the document, which may refer to its components."""
     return OAS31Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def test_an_operation_names_the_errors_that_are_particular_to_it_by_status() -> None:
+    responses = OPERATIONS["UpdateBook"][2]["responses"]
+    assert set(responses) == {"200", "400", "401", "403", "404", "409", "412", "default"}
+    assert responses["404"]["$ref"] == "#/components/responses/NotFound"
+    assert "`ISBN_TAKEN`: Another book has this ISBN." in responses["409"]["description"]
+    assert "ETAG_MISMATCH" in responses["412"]["description"]
+    assert "FIELD_INVALID" not in str(responses)  # every RPC can return it
 
 
 def test_creation_is_201_with_location_and_a_stream_is_server_sent_events() -> None:

@@ -1,11 +1,17 @@
 """docs/errors.md: what errors look like, and every reason one can carry, from the enums of the contracts."""
 
 import json
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby
 
-from tools.codegen.contract import Contract, ContractError
+from tools.codegen.contract import Contract
+from tools.codegen.error_reasons import HTTP_STATUS, Reason, listed, reasons
 from tools.codegen.openapi.examples import ERROR
 
-_SUFFIX = "ErrorReason"
+_STATUS_ROWS = "\n".join(
+    f"| {code} | {status}{'; ETAG_MISMATCH 412' if code == 'ABORTED' else ''} |" for code, status in HTTP_STATUS.items()
+)
 _HEAD = f"""# Errors
 
 Written by `make protos` from the `*ErrorReason` enums of the contracts.
@@ -25,22 +31,7 @@ Over HTTP the status is that of the code:
 
 | code | status |
 |---|---|
-| INVALID_ARGUMENT | 400 |
-| FAILED_PRECONDITION | 400 |
-| OUT_OF_RANGE | 400 |
-| UNAUTHENTICATED | 401 |
-| PERMISSION_DENIED | 403 |
-| NOT_FOUND | 404 |
-| ALREADY_EXISTS | 409 |
-| ABORTED | 409; ETAG_MISMATCH 412 |
-| RESOURCE_EXHAUSTED | 429 |
-| CANCELLED | 499 |
-| UNKNOWN | 500 |
-| INTERNAL | 500 |
-| DATA_LOSS | 500 |
-| UNIMPLEMENTED | 501 |
-| UNAVAILABLE | 503 |
-| DEADLINE_EXCEEDED | 504 |
+{_STATUS_ROWS}
 
 The edge answers in HTTP's own terms where a request does not get further: METHOD_NOT_ALLOWED 405, REQUEST_TOO_SLOW 408,
 LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UNSUPPORTED 426, HEADERS_TOO_LARGE 431.
@@ -48,19 +39,29 @@ LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UN
 
 
 def errors_page(contract: Contract) -> bytes:
-    """The page. Raises ContractError for a reason whose comment does not begin with its code."""
+    """The page. Raises ContractError when an RPC lists an error that cannot be."""
+    known = reasons(contract)
+    users: defaultdict[Reason, list[str]] = defaultdict(list)
+    for method in contract.methods:
+        for reason in listed(method, known):
+            users[reason].append(method.descriptor.name)
     parts = [_HEAD]
-    for file in contract.files.values():
-        for enum in file.enum_types_by_name.values():
-            if not enum.name.endswith(_SUFFIX):
-                continue
-            owner = enum.name.removesuffix(_SUFFIX).lower()
-            parts.append(f"\n## {owner}.bookstore\n\n| reason | code | when |\n|---|---|---|\n")
-            prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
-            for value in enum.values[1:]:
-                name = f"{file.package}.{enum.name}.{value.name}"
-                code, colon, when = " ".join(contract.comment(name).split()).partition(": ")
-                if not colon:
-                    raise ContractError(f"{file.name}: the comment of {value.name} must begin with a code and a colon")
-                parts.append(f"| {value.name.removeprefix(prefix)} | {code} | {when[0].upper()}{when[1:]} |\n")
+    for domain, found in groupby(known, lambda reason: reason.domain):
+        parts.append(f"\n## {domain}\n\n| reason | code | metadata | when | returned by |\n|---|---|---|---|---|\n")
+        for reason in found:
+            by = ", ".join([*_implied(reason), *users[reason]])
+            code = reason.code or "none"
+            parts.append(f"| {reason.name} | {code} | {reason.metadata} | {reason.comment} | {by} |\n")
     return "".join(parts).encode()
+
+
+def _implied(reason: Reason) -> Iterator[str]:
+    """The RPCs whose contract implies the error, in words."""
+    if reason.implied.every_rpc:
+        yield "every RPC"
+        return
+    if reason.implied.request_fields:
+        fields = " or ".join(f"`{field}`" for field in sorted(reason.implied.request_fields))
+        yield f"RPCs whose request has {fields}"
+    if reason.implied.access:
+        yield f"RPCs of {', '.join(f'ACCESS_{access}' for access in sorted(reason.implied.access))}"

@@ -155,7 +155,7 @@ def test_bad_baskets_are_refused_with_the_field(
 def test_without_the_catalog_nothing_can_be_priced(anyone: PromotionServiceStub, catalog: FakeCatalog) -> None:
     catalog.down = True
     try:
-        with refused(Code.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE"):
+        with refused(Code.UNAVAILABLE, "STORAGE_UNAVAILABLE"):
             priced(anyone, emma=1)
     finally:
         catalog.down = False

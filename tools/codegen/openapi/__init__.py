@@ -5,9 +5,11 @@ from typing import Any
 import yaml
 
 from tools.codegen.contract import Contract
+from tools.codegen.error_reasons import reasons
 from tools.codegen.openapi.errors import error_response
 from tools.codegen.openapi.guide import GUIDE
 from tools.codegen.openapi.operations import paths
+from tools.codegen.openapi.responses import named_responses
 from tools.codegen.openapi.schemas import Schemas
 
 _HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
@@ -25,7 +27,7 @@ def document(contract: Contract) -> dict[str, Any]:
     external = [method for method in contract.methods if method.external and method.routes]
     services = {method.descriptor.containing_service.full_name: method for method in external}
     schemas = Schemas(contract, [method.descriptor.output_type for method in external])
-    operations = paths(external, schemas)
+    operations = paths(external, schemas, reasons(contract))
     error = error_response(contract, schemas)
     return {
         "openapi": "3.1.0",
@@ -43,7 +45,7 @@ def document(contract: Contract) -> dict[str, Any]:
         "paths": operations,
         "components": {
             "schemas": schemas.components(),
-            "responses": {"Error": error},
+            "responses": named_responses(error),
             "securitySchemes": {"token": _TOKEN},
         },
     }

@@ -1,22 +1,27 @@
 """HTTP routes as OpenAPI path items. Source of the mapping: the comment of HttpRule in google/api/http.proto."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tools.codegen.contract import Access, ContractError, Idempotency, Method, Route
+from tools.codegen.error_reasons import Reason
 from tools.codegen.http_template import WILDCARD, Template, Variable
 from tools.codegen.openapi import rules
 from tools.codegen.openapi.examples import BODIES
+from tools.codegen.openapi.responses import error_responses
 from tools.codegen.openapi.schemas import WELL_KNOWN, Schema, Schemas
 
 _LONGEST_KEY = 255
 _LONGEST_ETAG = 128  # as the rules of every etag field say
 
 
-def paths(methods: Iterable[Method], schemas: Schemas) -> dict[str, Any]:
-    """Path items by URL, in alphabetical order. Raises ContractError when two RPCs have the same name."""
+def paths(methods: Iterable[Method], schemas: Schemas, known: Sequence[Reason]) -> dict[str, Any]:
+    """Path items by URL, in alphabetical order; `known` are all error reasons.
+
+    Raises ContractError when two RPCs have the same name.
+    """
     items: dict[str, dict[str, Any]] = {}
     names: dict[str, Method] = {}
     for method in methods:
@@ -24,11 +29,13 @@ def paths(methods: Iterable[Method], schemas: Schemas) -> dict[str, Any]:
             name = method.descriptor.name + (f"By{route.verb.title()}" if index else "")
             if names.setdefault(name, method) is not method:
                 raise ContractError(f"{method.name} and {names[name].name} both want the operation name {name}")
-            items.setdefault(_url(route.template), {})[route.verb.lower()] = _operation(name, method, route, schemas)
+            items.setdefault(_url(route.template), {})[route.verb.lower()] = _operation(
+                name, method, route, schemas, known
+            )
     return dict(sorted(items.items()))
 
 
-def _operation(name: str, method: Method, route: Route, schemas: Schemas) -> dict[str, Any]:
+def _operation(name: str, method: Method, route: Route, schemas: Schemas, known: Sequence[Reason]) -> dict[str, Any]:
     request = method.descriptor.input_type
     operation: dict[str, Any] = {
         "operationId": name,
@@ -48,7 +55,11 @@ def _operation(name: str, method: Method, route: Route, schemas: Schemas) -> dic
         operation["requestBody"] = _body(request, route, schemas)
         if name in BODIES:
             operation["requestBody"]["content"]["application/json"]["example"] = BODIES[name]
-    operation["responses"] = {**_success(method, route, schemas), "default": {"$ref": "#/components/responses/Error"}}
+    operation["responses"] = {
+        **_success(method, route, schemas),
+        **error_responses(method, known),
+        "default": {"$ref": "#/components/responses/Error"},
+    }
     return operation
 
 

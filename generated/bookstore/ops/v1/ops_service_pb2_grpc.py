@@ -28,8 +28,6 @@ if _version_not_supported:
 
 class StatusServiceStub:
     """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -47,15 +45,12 @@ class StatusServiceStub:
 
 class StatusServiceServicer:
     """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def GetStatus(self, request, context):
         """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
 
         Reads only; all services are asked at once, the answer can be a second old.
-        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,8 +74,6 @@ def add_StatusServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class StatusService:
     """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

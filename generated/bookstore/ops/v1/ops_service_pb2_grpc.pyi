@@ -14,24 +14,17 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StatusServiceStub:
-    """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Tells how the services are doing. Served by the storefront process."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     GetStatus: grpc.UnaryUnaryMultiCallable[ops_service_pb2.GetStatusRequest, status_pb2.Status]
     """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
 
     Reads only; all services are asked at once, the answer can be a second old.
-    Errors: none of its own.
     """
 
 class StatusServiceServicer(metaclass=abc_1.ABCMeta):
-    """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Tells how the services are doing. Served by the storefront process."""
 
     @abc_1.abstractmethod
     def GetStatus(
@@ -42,7 +35,6 @@ class StatusServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers health and version of every service. A service that does not answer is part of the answer, not an error.
 
         Reads only; all services are asked at once, the answer can be a second old.
-        Errors: none of its own.
         """
 
 def add_StatusServiceServicer_to_server(servicer: StatusServiceServicer, server: grpc.Server) -> None: ...
