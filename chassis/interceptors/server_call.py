@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import structlog
@@ -17,6 +17,8 @@ from chassis.kernel import Ids, ServiceError
 from chassis.tokens import TokenVerifier
 
 _log = structlog.get_logger("rpc")
+UNDECLARED: Final = "error not in the contract"
+"""The log event of an error that the contract of its method does not list."""
 
 # The four shapes of an RPC differ in request and response (message or iterator); interceptors treat them alike.
 Handler = Callable[..., Any]
@@ -26,7 +28,7 @@ non-blocking one takes a Send as well and returns nothing, see `chassis.watches`
 
 def log_undeclared(method: Method, error: ServiceError) -> None:
     """Logs that a method returned an error its contract does not list."""
-    _log.error("error not in the contract", method=method.path, domain=error.domain, reason=error.reason)
+    _log.error(UNDECLARED, method=method.path, domain=error.domain, reason=error.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
