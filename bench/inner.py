@@ -190,9 +190,7 @@ def _orders(folder: Path) -> Iterator[Mapping[str, Case]]:
 def _interceptors() -> Case:
     """All interceptors around a handler that does nothing, less that handler."""
     service = DESCRIPTOR.services_by_name["CatalogService"]
-    server = ServerContext(
-        service="catalog", ids=SystemIds(), answers=None, mutual_tls=False, tokens=TEST_TOKENS.verifier(SystemClock())
-    )
+    server = ServerContext(ids=SystemIds(), answers=None, mutual_tls=False, tokens=TEST_TOKENS.verifier(SystemClock()))
     book, request, context = _book(1), GetBookRequest(name="books/book-7"), _Context()
 
     def bare(*_: object) -> book_pb2.Book:

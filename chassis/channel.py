@@ -12,10 +12,11 @@ from chassis.breaker import Breaker
 from chassis.call import current_call, remaining
 from chassis.contract import GENERATED, method_at
 from chassis.credentials import Credentials
-from chassis.errors import DeadlinePassed, DependencyUnavailable, remote_error
+from chassis.errors import remote_error
 from chassis.interceptors.access import AUTHORIZATION, SERVICE_METADATA_KEY
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.tracing import TRACEPARENT, current_traceparent, instrumented
+from chassis.v1.platform_errors import DeadlinePassed, DependencyUnavailable
 
 _MARGIN: Final = 0.02  # seconds kept back from the caller's deadline to return an error in time
 _FAILURES: Final = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED})
@@ -41,7 +42,7 @@ class ServiceChannel(grpc.Channel):
         self._identity: Metadata = ((SERVICE_METADATA_KEY, caller),)
         self._breaker = Breaker(
             is_failure=lambda error: isinstance(error, ServiceError) and error.kind in _FAILURES,
-            rejection=lambda: DependencyUnavailable(f"{service} failed repeatedly; try again later", service=service),
+            rejection=lambda: DependencyUnavailable(service=service, detail="it failed repeatedly; try again later"),
         )
 
     def unary_unary(self, method: str, *serializers: Any, **options: Any) -> Any:
@@ -93,7 +94,7 @@ class ServiceChannel(grpc.Channel):
         limits = (longest, timeout, None if left is None else left - _MARGIN)
         budget = min(seconds for seconds in limits if seconds is not None)
         if budget <= 0:
-            raise DeadlinePassed("no time is left to call another service", service=self._service)
+            raise DeadlinePassed(detail=f"no time is left to call {self._service}")
         return budget
 
     def _guarded(self, call: Callable[..., Any]) -> Any:

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,11 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions, ServiceOptions
 
-from chassis.v1 import policy_pb2
+from chassis.v1 import error_pb2, platform_errors_pb2, policy_pb2
+from chassis.v1.platform_errors import Unexpected
+
+ErrorName = tuple[str, str]
+"""Domain and reason of an error."""
 
 GENERATED: Final = Path(__file__).parents[1] / "generated"
 """What `make protos` writes."""
@@ -32,7 +37,7 @@ class Method:
 
     `path` is `/package.Service/Method`, `timeout` in seconds. `keyed` methods remember their answer per request_id;
     `creates` ones answer 201 with the resource's location over HTTP; of `versioned` ones the response has an etag.
-    An invalid token counts as none for `lenient` ones.
+    An invalid token counts as none for `lenient` ones. `errors` are all that the RPC can return.
     """
 
     path: str
@@ -49,6 +54,7 @@ class Method:
     creates: bool
     versioned: bool
     lenient: bool
+    errors: frozenset[ErrorName]
 
     @property
     def unary(self) -> bool:
@@ -106,7 +112,40 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         ),
         versioned="etag" in response_fields,
         creates=bool(route) and ":" not in route and "name" in response_fields,
+        errors=_errors(descriptor, policy),
     )
+
+
+def _errors(descriptor: MethodDescriptor, policy: policy_pb2.MethodPolicy) -> frozenset[ErrorName]:
+    """What the policy lists and what the contract implies, as chassis.v1.ImpliedError says."""
+    root, context, *_ = descriptor.containing_service.full_name.split(".")
+    library = _implied_errors()
+    listed = {(Unexpected.domain if reason in library else f"{context}.{root}", reason) for reason in policy.errors}
+    fields = _field_names(descriptor.input_type)
+    implied = {
+        (Unexpected.domain, reason)
+        for reason, condition in library.items()
+        if condition.every_rpc or policy.access in condition.access or fields.intersection(condition.request_fields)
+    }
+    return frozenset(listed | implied)
+
+
+def _field_names(request: Descriptor) -> frozenset[str]:
+    """Names of the fields of a request and, of an update, of the resource in it."""
+    holders = [request]
+    if "update_mask" in request.fields_by_name:
+        holders += [field.message_type for field in request.fields if field.message_type is not None]
+    return frozenset(name for holder in holders for name in holder.fields_by_name)
+
+
+@cache
+def _implied_errors() -> dict[str, error_pb2.ImpliedError]:
+    """By the reasons of the library's own errors, which RPCs imply them."""
+    reasons = platform_errors_pb2.PlatformErrorReason.DESCRIPTOR.values
+    prefix = reasons[0].name.removesuffix("UNSPECIFIED")
+    return {
+        reason.name.removeprefix(prefix): reason.GetOptions().Extensions[error_pb2.error].implied for reason in reasons
+    }
 
 
 def service_descriptor(full_name: str) -> ServiceDescriptor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, cast
 
@@ -15,15 +15,13 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from chassis.kernel import ErrorKind, ServiceError
-from chassis.v1.platform_errors_pb2 import PlatformErrorReason
+from chassis.v1 import platform_errors
 
 CODES: Final[dict[ErrorKind, grpc.StatusCode]] = {kind: grpc.StatusCode[kind.name] for kind in ErrorKind}
 """The gRPC code of each kind; total, since every kind is named like its code."""
 
 _KINDS: Final = {code: kind for kind, code in CODES.items()}
 _RESOURCE_NAME: Final = re.compile(r"([a-z]+/[A-Za-z0-9_-]+)+")
-_REASON_PREFIX: Final = "PLATFORM_ERROR_REASON_"
-_PLATFORM_REASONS: Final = frozenset(name.removeprefix(_REASON_PREFIX) for name in PlatformErrorReason.keys())  # noqa: SIM118  # not a dict
 _RETRY_DELAY: Final = {
     ErrorKind.UNAVAILABLE: timedelta(seconds=1),
     ErrorKind.RESOURCE_EXHAUSTED: timedelta(seconds=2),
@@ -39,13 +37,10 @@ _LONGEST_FIELD: Final = 100  # characters
 _LONGEST_DESCRIPTION: Final = 200
 
 
-class FieldInvalid(ServiceError):
+class FieldInvalid(platform_errors.FieldInvalid):
     """Fields of the request break rules. `violations` are pairs of field path and description, the first
-    MAX_VIOLATIONS of those given; the message tells the first few and how many there are besides.
+    MAX_VIOLATIONS of those given; the message names the first few and how many there are besides.
     """
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "FIELD_INVALID"
 
     def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
         self.violations = [
@@ -57,55 +52,26 @@ class FieldInvalid(ServiceError):
             told.append(f"and {len(violations) - _IN_MESSAGE} more")
         if len(violations) > MAX_VIOLATIONS:
             told.append(f"the details list the first {MAX_VIOLATIONS}")
-        super().__init__("; ".join(told))
+        super().__init__(detail="; ".join(told))
 
 
 def _shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 
-class DependencyUnavailable(ServiceError):
-    """A service this one needs does not answer; metadata `service` names it."""
-
-    kind = ErrorKind.UNAVAILABLE
-    reason = "DEPENDENCY_UNAVAILABLE"
-
-
-class DeadlinePassed(ServiceError):
-    """The deadline of the call passed."""
-
-    kind = ErrorKind.DEADLINE_EXCEEDED
-    reason = "DEADLINE_PASSED"
-
-
-class Overloaded(ServiceError):
-    """The process is at its limit; try again later."""
-
-    kind = ErrorKind.RESOURCE_EXHAUSTED
-    reason = "OVERLOADED"
-
-
 class RemoteError(ServiceError):
-    """What another service answered: its kind, reason, domain and metadata."""
+    """What another service returned, where no class of that domain and reason is imported."""
 
-    def __init__(
-        self, *, kind: ErrorKind, reason: str, domain: str, message: str, metadata: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(message, **(metadata or {}))
+    def __init__(self, *, kind: ErrorKind, reason: str, domain: str, message: str, metadata: Mapping[str, str]) -> None:
+        super().__init__(message, metadata=metadata)
         self.kind = kind
         self.reason = reason
         self.domain = domain
 
 
-def status_of(error: ServiceError, context: str) -> Status:
-    """The google.rpc.Status of an error raised in the given context (`catalog`)."""
-    if isinstance(error, RemoteError):
-        domain = error.domain
-    else:
-        # A context may have a reason of the same name, such as CURRENCY_MISMATCH; the platform raises from the chassis.
-        ours = error.reason in _PLATFORM_REASONS and type(error).__module__.startswith("chassis.")
-        domain = "platform.bookstore" if ours else f"{context}.bookstore"
-    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=domain, metadata=error.metadata)]
+def status_of(error: ServiceError) -> Status:
+    """The google.rpc.Status of an error."""
+    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=error.domain, metadata=error.metadata)]
     violations = error.violations if isinstance(error, FieldInvalid) else []
     if not violations and error.field:
         violations = [(error.field, error.message)]
@@ -151,23 +117,22 @@ def remote_error(error: grpc.RpcError, service: str) -> ServiceError:
         for detail in status.details:
             info = error_details_pb2.ErrorInfo()
             if detail.Unpack(info):
-                return RemoteError(
-                    kind=_KINDS.get(code, ErrorKind.INTERNAL),
-                    reason=info.reason,
-                    domain=info.domain,
-                    message=status.message,
-                    metadata=dict(info.metadata),
-                )
+                return _received(_KINDS.get(code, ErrorKind.INTERNAL), status.message, info)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlinePassed(f"{service} did not answer in time", service=service)
+        return platform_errors.DeadlinePassed(detail=f"{service} did not respond in time")
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        return DependencyUnavailable(f"{service} does not answer", service=service)
+        return platform_errors.DependencyUnavailable(service=service, detail="it does not respond")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return Overloaded(f"{service} is overloaded", service=service)
-    return RemoteError(
-        kind=ErrorKind.INTERNAL,
-        reason="UNEXPECTED",
-        domain="platform.bookstore",
-        message=f"{service} answered {code.name}",
-        metadata={"service": service},
+        return platform_errors.Overloaded.received(
+            ErrorKind.RESOURCE_EXHAUSTED, f"{service} is overloaded", {"service": service}
+        )
+    return platform_errors.Unexpected.received(
+        ErrorKind.INTERNAL, f"{service} returned {code.name}", {"service": service}
     )
+
+
+def _received(kind: ErrorKind, message: str, info: error_details_pb2.ErrorInfo) -> ServiceError:
+    known = ServiceError.class_of(info.domain, info.reason)
+    if known is not None:
+        return known.received(kind, message, info.metadata)
+    return RemoteError(kind=kind, reason=info.reason, domain=info.domain, message=message, metadata=dict(info.metadata))

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, literal
 
-from chassis.kernel import ErrorKind, ServiceError, resource_id
+from chassis.kernel import resource_id
 from chassis.paging import Order, OrderKey
+from chassis.v1.platform_errors import FilterInvalid
 
 LONGEST_FILTER_BYTES: Final = 1024
 MOST_TERMS: Final = 10
@@ -44,17 +45,6 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
 }
 _EQUALITY: Final = frozenset({"=", "!="})
 _ALL: Final = frozenset(_COMPARISONS)
-
-
-class FilterInvalid(ServiceError):
-    """The filter or order_by is not understood; metadata `field` names the field it stumbled over, if any."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "FILTER_INVALID"
-
-    def __init__(self, message: str, *, parameter: str, name: str = "") -> None:
-        super().__init__(message, field=parameter)
-        self.metadata["field"] = name or parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +141,7 @@ def member_field(column: ColumnElement[Any], has: Callable[[str], ColumnElement[
 def storable(text: str) -> str:
     """The text, if every engine can hold it. Raises ValueError for a zero character, which PostgreSQL refuses."""
     if "\0" in text:
-        raise ValueError("a text holds no zero character")
+        raise ValueError("must not contain NUL")
     return text
 
 
@@ -161,14 +151,18 @@ def parse_filter(text: str, fields: Mapping[str, FilterField]) -> tuple[ColumnEl
     Raises FilterInvalid.
     """
     if len(text.encode()) > LONGEST_FILTER_BYTES:
-        raise FilterInvalid(f"a filter has at most {LONGEST_FILTER_BYTES} bytes", parameter="filter")
+        raise FilterInvalid(
+            detail=f"a filter has at most {LONGEST_FILTER_BYTES} bytes", field="filter", parameter="filter"
+        )
     conditions: list[ColumnElement[bool]] = []
     position, end = 0, len(text.rstrip())
     while position < end:
         if conditions:
             position = _joint(text, position)
         if len(conditions) == MOST_TERMS:
-            raise FilterInvalid(f"a filter has at most {MOST_TERMS} comparisons", parameter="filter")
+            raise FilterInvalid(
+                detail=f"a filter has at most {MOST_TERMS} comparisons", field="filter", parameter="filter"
+            )
         condition, position = _comparison(text, position, fields)
         conditions.append(condition)
     return tuple(conditions)
@@ -186,12 +180,14 @@ def parse_order_by(
     for term in (text.strip() or default).split(","):
         match = _ORDER_TERM.fullmatch(term.strip())
         if match is None:
-            raise FilterInvalid("order_by is a list such as `title, create_time desc`", parameter="order_by")
+            raise FilterInvalid(
+                detail="order_by is a list such as `title, create_time desc`", field="order_by", parameter="order_by"
+            )
         name = _snake(match[1])
         if name not in fields:
             raise _unknown(match[1], fields, "order_by")
         if name in names:
-            raise FilterInvalid(f"{name} is named twice", parameter="order_by", name=name)
+            raise FilterInvalid(detail=f"{name} is named twice", field=name, parameter="order_by")
         names.add(name)
         keys.append(OrderKey(column=fields[name], descending=match[2] == "desc"))
     if not any(one.column is key for one in keys):
@@ -202,18 +198,20 @@ def parse_order_by(
 def _comparison(text: str, position: int, fields: Mapping[str, FilterField]) -> tuple[ColumnElement[bool], int]:
     found = _FIELD.match(text, position)
     if found is None:
-        raise FilterInvalid(f"a field is expected at character {position + 1}", parameter="filter")
+        raise FilterInvalid(
+            detail=f"a field is expected at character {position + 1}", field="filter", parameter="filter"
+        )
     name = _snake(found[1])
     field = fields.get(name)
     if field is None:
         raise _unknown(found[1], fields, "filter")
     sign = _OPERATOR.match(text, found.end())
     if sign is None:
-        raise FilterInvalid(f"{name} needs one of = != < <= > >= : and a value", parameter="filter", name=name)
+        raise FilterInvalid(detail=f"{name} needs one of = != < <= > >= : and a value", field=name, parameter="filter")
     quoted = _QUOTED.match(text, sign.end())
     value = quoted or _WORD.match(text, sign.end())
     if value is None:
-        raise FilterInvalid(f"{name} needs a word or a text in quotes", parameter="filter", name=name)
+        raise FilterInvalid(detail=f"{name} needs a word or a text in quotes", field=name, parameter="filter")
     content = _unquoted(value[1]) if quoted else value[1]
     if sign[1] == ":" and not quoted and content == "*":
         return field.column.is_not(None), value.end()
@@ -224,12 +222,12 @@ def _condition(name: str, field: FilterField, sign: str, content: str) -> Column
     try:
         value = field.convert(content)
     except ValueError as error:
-        raise FilterInvalid(f"{name}: {error}", parameter="filter", name=name) from error
+        raise FilterInvalid(detail=f"{name}: {error}", field=name, parameter="filter") from error
     if sign == ":":
         return field.has(value)
     if sign not in field.operators:
         allowed = " ".join(sorted({*field.operators, ":"}))
-        raise FilterInvalid(f"{name} is compared by {allowed}", parameter="filter", name=name)
+        raise FilterInvalid(detail=f"{name} is compared by {allowed}", field=name, parameter="filter")
     if sign == "=" and field.equal is not None:
         return field.equal(value)
     return _COMPARISONS[sign](field.column, literal(value, field.column.type))
@@ -238,13 +236,13 @@ def _condition(name: str, field: FilterField, sign: str, content: str) -> Column
 def _joint(text: str, position: int) -> int:
     joint = _AND.match(text, position)
     if joint is None:
-        raise FilterInvalid(f"AND is expected at character {position + 1}", parameter="filter")
+        raise FilterInvalid(detail=f"AND is expected at character {position + 1}", field="filter", parameter="filter")
     return joint.end()
 
 
 def _unknown(name: str, fields: Mapping[str, Any], parameter: str) -> FilterInvalid:
     known = ", ".join(sorted(fields))
-    return FilterInvalid(f"{name} is not one of {known}", parameter=parameter, name=name)
+    return FilterInvalid(detail=f"{name} is not one of {known}", field=name, parameter=parameter)
 
 
 def _snake(name: str) -> str:

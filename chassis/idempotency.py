@@ -20,21 +20,15 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection, and_, bindparam, delete, select, tuple_, update
 
 from chassis.database import Database, Statement, insert_if_absent
-from chassis.kernel import Clock, ErrorKind, ServiceError
+from chassis.kernel import Clock
 from chassis.schema import ANSWERS
+from chassis.v1.platform_errors import RequestIdReused
 
 MessageT = TypeVar("MessageT", bound=Message)
 
 _KEEP: Final = timedelta(hours=48)
 _PURGE_BATCH: Final = 1000
 _REQUEST_ID: Final = "request_id"
-
-
-class RequestIdReused(ServiceError):
-    """The request_id was used before for another request of this caller."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "REQUEST_ID_REUSED"
 
 
 class AnswerExists(Exception):
@@ -85,7 +79,7 @@ class Answers:
         if row is None:
             return None
         if row.fingerprint != key.fingerprint:
-            raise RequestIdReused("the request_id was used for another request; take a new one", field=_REQUEST_ID)
+            raise RequestIdReused
         answer: bytes = row.answer
         return answer
 

@@ -17,10 +17,11 @@ from opentelemetry import trace
 from sqlalchemy import Connection, bindparam, delete, select, true, update
 
 from chassis.broker import Broker, BrokerUnavailable, Delivery, Pull
-from chassis.database import Database, Statement, StorageUnavailable, insert_if_absent
+from chassis.database import Database, Statement, insert_if_absent
 from chassis.kernel import Backoff, Clock
 from chassis.schema import DEAD_LETTERS, INBOX
 from chassis.tracing import TRACEPARENT, event_span
+from chassis.v1.platform_errors import StorageUnavailable
 
 _FETCH: Final = 50
 _FETCH_WAIT: Final = timedelta(seconds=1)

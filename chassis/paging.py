@@ -22,8 +22,8 @@ from sqlalchemy import Column, ColumnElement, UnaryExpression
 
 from chassis.contract import ContractIncomplete
 from chassis.errors import FieldInvalid
-from chassis.kernel import ErrorKind, ServiceError
 from chassis.v1 import policy_pb2
+from chassis.v1.platform_errors import PageTokenInvalid
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -32,13 +32,6 @@ MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
 """Bytes of the items of a page: gRPC clients read messages of at most 4 MiB unless they are told otherwise."""
 _LONGEST_TOKEN: Final = 4096  # characters
 _LARGEST_INTEGER: Final = 2**63 - 1
-
-
-class PageTokenInvalid(ServiceError):
-    """The page token is not one of ours or belongs to another request."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "PAGE_TOKEN_INVALID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +127,11 @@ def decode_token(token: str, order: Order, arguments: str) -> list[Any]:
         given, plain = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if given != arguments:
             raise PageTokenInvalid(
-                "the page token belongs to a request with other arguments; begin again without a token",
-                field="page_token",
+                detail="the page token belongs to a request with other arguments; begin again without a token"
             )
         return [_value(key, value) for key, value in zip(order, plain, strict=True)]
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
-        raise PageTokenInvalid("the page token is not one of ours", field="page_token") from error
+        raise PageTokenInvalid(detail="the page token is unknown") from error
 
 
 def _value(key: OrderKey, plain: Any) -> Any:

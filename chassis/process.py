@@ -16,7 +16,6 @@ from opentelemetry import metrics
 from chassis import migrations, telemetry
 from chassis.broker import Broker, NatsBroker
 from chassis.credentials import Credentials, CredentialsMissing
-from chassis.database import StorageUnavailable
 from chassis.health import Dependency
 from chassis.inbox import Consumer
 from chassis.interceptors import ServerContext
@@ -26,6 +25,7 @@ from chassis.server import AddressTaken, Server
 from chassis.service import Build, Runtime, Service, TokenIssuer
 from chassis.settings import ChassisSettings, Environment, Misconfigured, TraceExport, read_settings
 from chassis.trace_collector import probe_collector
+from chassis.v1.platform_errors import StorageUnavailable
 from chassis.worker import Worker
 
 _log = structlog.get_logger("process")
@@ -68,7 +68,6 @@ def _serve(
     if runtime.has_database:
         migrations.check(runtime.database, name)
     context = ServerContext(
-        service=name,
         ids=runtime.ids,
         answers=runtime.answers if runtime.has_database else None,
         mutual_tls=runtime.credentials is not None,

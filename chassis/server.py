@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
@@ -13,13 +13,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.contract import Method, methods_of
 from chassis.credentials import Credentials
-from chassis.errors import Overloaded
 from chassis.health import Dependency, HealthServicer
 from chassis.interceptors import Handler, ServerContext, compose
 from chassis.interceptors.server_call import lenient
 from chassis.service import Service
 from chassis.settings import ChassisSettings
 from chassis.tracing import trace_sampled_calls
+from chassis.v1.platform_errors import Overloaded
 from chassis.watches import is_non_blocking
 
 _log = structlog.get_logger("server")
@@ -70,28 +70,32 @@ def connection_age(methods: Iterable[Method]) -> list[tuple[str, int]]:
     return [("grpc.max_connection_age_ms", _CONNECTION_AGE_MS), ("grpc.max_connection_age_grace_ms", grace)]
 
 
-def _capped(handler: Handler, slots: threading.BoundedSemaphore) -> Handler:
-    """Streams hold a thread as long as they last: at most so many at once, so that unary calls keep theirs."""
+def _cap(limit: int) -> Callable[[Handler], Handler]:
+    """Streams hold a thread as long as they last: at most `limit` at once, so that unary calls keep theirs."""
+    slots = threading.BoundedSemaphore(limit)
 
-    def stream(request: Any, context: grpc.ServicerContext) -> Any:
-        if not slots.acquire(blocking=False):
-            raise Overloaded("too many streams are open; try again later")
-        try:
-            yield from handler(request, context)
-        finally:
-            slots.release()
+    def capped(handler: Handler) -> Handler:
+        def stream(request: Any, context: grpc.ServicerContext) -> Any:
+            if not slots.acquire(blocking=False):
+                raise Overloaded(limit=limit, detail="too many streams are open; try again later")
+            try:
+                yield from handler(request, context)
+            finally:
+                slots.release()
 
-    return stream
+        return stream
+
+    return capped
 
 
-def _rebuilt(handler: Any, method: Method, context: ServerContext, slots: threading.BoundedSemaphore) -> Any:
+def _rebuilt(handler: Any, method: Method, context: ServerContext, capped: Callable[[Handler], Handler]) -> Any:
     arity = f"{'stream' if method.request_streaming else 'unary'}_{'stream' if method.response_streaming else 'unary'}"
     behaviour: Handler = getattr(handler, arity)
     serialize = handler.response_serializer
     if is_non_blocking(behaviour):
         serialize = None  # a Send takes bytes: they are the same for all who watch
     elif method.response_streaming:
-        behaviour = _capped(behaviour, slots)
+        behaviour = capped(behaviour)
     factory = getattr(grpc, f"{arity}_rpc_method_handler")
     return factory(compose(behaviour, method, context), lenient(handler.request_deserializer), serialize)
 
@@ -137,12 +141,12 @@ class Server:
         self.port = self._listen(credentials)
 
     def _register(self, registered: Registered, context: ServerContext) -> tuple[str, ...]:
-        slots = threading.BoundedSemaphore(max(1, self._settings.threads // 4))
+        capped = _cap(max(1, self._settings.threads // 4))
         for name, handlers in registered.items():
             methods = methods_of(name)
             rebuilt = {
                 key: trace_sampled_calls(
-                    _rebuilt(handler, methods[key], context, slots), methods[key].path, recording=self._settings.traced
+                    _rebuilt(handler, methods[key], context, capped), methods[key].path, recording=self._settings.traced
                 )
                 for key, handler in handlers.items()
             }

@@ -182,7 +182,8 @@ def running(
     """Serves one service on a free port of loopback, with its own database in `folder`.
 
     `targets` are the addresses of other services (`{"identity": served.address}`). The calling process is taken from
-    metadata, since there are no certificates; workers, relay and consumers are not started.
+    metadata, since there are no certificates; workers, relay and consumers are not started. Raises AssertionError at
+    the end when an RPC returned an error that its contract does not list.
     """
     settings = ChassisSettings(
         data_dir=folder,
@@ -202,8 +203,13 @@ def running(
     )
     service = build(runtime)
     answers = runtime.answers if runtime.has_database else None
+    undeclared: list[str] = []
     context = ServerContext(
-        service=name, ids=runtime.ids, answers=answers, mutual_tls=False, tokens=TEST_TOKENS.verifier(runtime.clock)
+        ids=runtime.ids,
+        answers=answers,
+        mutual_tls=False,
+        tokens=TEST_TOKENS.verifier(runtime.clock),
+        undeclared=lambda method, error: undeclared.append(f"{method.path} returned {error.domain} {error.reason}"),
     )
     server = Server(service, settings=settings, context=context, credentials=None)
     served = Served(service, runtime, f"127.0.0.1:{server.port}")
@@ -215,6 +221,8 @@ def running(
         served.close()
         server.stop()
         runtime.close()
+    if undeclared:
+        raise AssertionError(f"not in the contract: {'; '.join(sorted(set(undeclared)))}")
 
 
 class Refusal:

@@ -19,8 +19,8 @@ import grpc
 import structlog
 
 from chassis.call import remaining
-from chassis.errors import Overloaded
 from chassis.kernel.clock import monotonic
+from chassis.v1.platform_errors import Overloaded
 
 Send = Callable[[bytes | None], None]
 """Sends one serialized message; None ends the stream."""
@@ -136,10 +136,12 @@ class Watches:
     def _take_place(self, owner: str) -> None:
         with self._lock:
             if self._owners[owner] >= self._most_per_owner:
-                limit = str(self._most_per_owner)
-                raise Overloaded(f"{limit} watches of yours are open, which is the limit; end one first", limit=limit)
+                limit = self._most_per_owner
+                raise Overloaded(
+                    limit=limit, detail=f"{limit} watches of yours are open, which is the limit; end one first"
+                )
             if self._owners.total() >= self._most:
-                raise Overloaded("too many watches are open; try again later", limit=str(self._most))
+                raise Overloaded(limit=self._most, detail="too many watches are open; try again later")
             self._owners[owner] += 1
 
     def _free_place(self, owner: str) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money as MoneyMessage
 
-from chassis.kernel import CurrencyUnknown, Money
+from chassis.kernel import Money
 from chassis.kernel.money import MINOR_DIGITS
+from chassis.v1.platform_errors import CurrencyUnknown
 
 _NANO_DIGITS = 9
 
@@ -37,11 +38,14 @@ def money_from(message: MoneyMessage, *, field: str = "") -> Money:
     digits = MINOR_DIGITS.get(message.currency_code)
     if digits is None:
         raise CurrencyUnknown(
-            f"{message.currency_code!r} is not an accepted ISO 4217 currency code", field=f"{path}currency_code"
+            detail=f"{message.currency_code!r} is not an accepted ISO 4217 currency code",
+            field=f"{path}currency_code",
         )
     minor, finer = divmod(message.nanos, 10 ** (_NANO_DIGITS - digits))
     if finer:
-        raise CurrencyUnknown(f"{message.currency_code} has {digits} digits after the point", field=f"{path}nanos")
+        raise CurrencyUnknown(
+            detail=f"{message.currency_code} has {digits} digits after the point", field=f"{path}nanos"
+        )
     return Money(minor=message.units * 10**digits + minor, currency=message.currency_code)
 
 

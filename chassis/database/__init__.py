@@ -7,7 +7,7 @@ serializable transactions, so a use case is written once.
 from chassis.database.announcements import announce
 from chassis.database.columns import ByCodePoint, Instant, insert_if_absent
 from chassis.database.database import Database
-from chassis.database.failures import NestedTransaction, StorageUnavailable
+from chassis.database.failures import NestedTransaction
 from chassis.database.rows import Columns, RowCodec
 from chassis.database.statement import Statement, scalar
 
@@ -19,7 +19,6 @@ __all__ = [
     "NestedTransaction",
     "RowCodec",
     "Statement",
-    "StorageUnavailable",
     "announce",
     "insert_if_absent",
     "scalar",

@@ -10,14 +10,7 @@ from typing import Final
 from sqlalchemy import exc
 from sqlalchemy.exc import DBAPIError
 
-from chassis.kernel import ErrorKind, ServiceError
-
-
-class StorageUnavailable(ServiceError):
-    """The database cannot be written or reached right now. Nothing is known to be stored; safe to repeat by key."""
-
-    kind = ErrorKind.UNAVAILABLE
-    reason = "STORAGE_UNAVAILABLE"
+from chassis.v1.platform_errors import StorageUnavailable
 
 
 class NestedTransaction(RuntimeError):
@@ -36,11 +29,6 @@ _SQLITE_CONDITIONS: Final = frozenset(
 )
 _POSTGRES_CONDITIONS: Final = ("08", "53", "57P", "25006")  # connection, resources, shutdown, read-only
 _POSTGRES_CONFLICTS: Final = ("40001", "40P01")  # serialization failure, deadlock
-
-
-def unavailable() -> StorageUnavailable:
-    """The error for callers; neither SQL nor paths reach its text."""
-    return StorageUnavailable("the database cannot be written or reached right now; repeat the call")
 
 
 def is_conflict(error: Exception) -> bool:
@@ -71,7 +59,7 @@ def conditions_translated() -> Iterator[None]:
         yield
     except (DBAPIError, exc.TimeoutError, sqlite3.Error) as error:
         if is_condition(error):
-            raise unavailable() from error
+            raise StorageUnavailable from error
         raise
 
 

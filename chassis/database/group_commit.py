@@ -21,9 +21,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.database.announcements import take_announcement
-from chassis.database.failures import conditions_translated, unavailable
-from chassis.errors import DeadlinePassed
+from chassis.database.failures import conditions_translated
 from chassis.kernel.clock import monotonic
+from chassis.v1.platform_errors import DeadlinePassed, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class GroupCommit:
         job = _Job(function, copy_context(), expires)
         with self._submitting:
             if self._closed:
-                raise unavailable()
+                raise StorageUnavailable
             self._queue.put(job)
         job.done.acquire()
         if job.error is not None:
@@ -132,7 +132,7 @@ class GroupCommit:
             group = group or list(self._waiting(first))
             _log.warning("commit failed", callers=len(group), error=type(error).__name__, exc_info=error)
             for job in group:
-                job.error = unavailable()
+                job.error = StorageUnavailable()
                 job.error.__cause__ = error
             self._disconnect()  # rolls back what is open; the next group opens a fresh connection
         else:
@@ -158,7 +158,7 @@ class GroupCommit:
 
     def _run(self, job: _Job, connection: Connection, driver: sqlite3.Connection) -> None:
         if job.expires is not None and monotonic() > job.expires:
-            job.error = DeadlinePassed("the deadline passed before the change could begin")
+            job.error = DeadlinePassed(detail="the deadline passed before the change could begin")
             return
         driver.execute("SAVEPOINT caller")
         try:

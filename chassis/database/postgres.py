@@ -13,10 +13,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from chassis.database.announcements import take_announcement
-from chassis.database.failures import StorageUnavailable, conditions_translated, is_conflict, unavailable
-from chassis.errors import DeadlinePassed
+from chassis.database.failures import conditions_translated, is_conflict
 from chassis.kernel import Backoff
 from chassis.kernel.clock import monotonic
+from chassis.v1.platform_errors import DeadlinePassed, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class PostgresStore:
         """
         for attempt in range(_ATTEMPTS):
             if expires is not None and monotonic() > expires:
-                raise DeadlinePassed("the deadline passed before the change could be made")
+                raise DeadlinePassed(detail="the deadline passed before the change could be made")
             if attempt:
                 _pause(attempt)
             committing = False
@@ -82,7 +82,7 @@ class PostgresStore:
                 if announced:
                     self._committed()
                 return result
-        raise unavailable()
+        raise StorageUnavailable
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """Runs `function` on a pooled connection in AUTOCOMMIT; once more when the connection turns out to be dead."""

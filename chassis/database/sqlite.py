@@ -13,8 +13,9 @@ from typing import Final, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from chassis.database.failures import conditions_translated, unavailable
+from chassis.database.failures import conditions_translated
 from chassis.database.group_commit import GroupCommit, SharedConnection
+from chassis.v1.platform_errors import StorageUnavailable
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class SqliteStore:
         with self._opening:
             if self._closed:
                 connection.close()
-                raise unavailable()
+                raise StorageUnavailable
             kept = []
             for owner, held in self._readers:
                 thread = owner()

@@ -9,9 +9,10 @@ from typing import Final, cast
 from chassis.call import Call, current_call, enter_call, leave_call
 from chassis.contract import OPEN, Method
 from chassis.interceptors.server_call import Interceptor, ServerCall
-from chassis.kernel import Caller, ErrorKind, ServiceError
+from chassis.kernel import Caller
 from chassis.tokens import TokenInvalid, TokenUser
 from chassis.v1 import policy_pb2
+from chassis.v1.platform_errors import RoleRequired, TokenRequired
 
 AUTHORIZATION: Final = "authorization"
 """Metadata with the access token of the user, which services pass on as they received it."""
@@ -19,20 +20,6 @@ SERVICE_METADATA_KEY: Final = "x-bookstore-service"
 """Name of the calling process where there is no mutual TLS, in development."""
 
 _SIGN_IN: Final = "sign in first: send a valid access token as `authorization: Bearer …`"
-
-
-class TokenRequired(ServiceError):
-    """The call needs a signed-in user."""
-
-    kind = ErrorKind.UNAUTHENTICATED
-    reason = "TOKEN_REQUIRED"
-
-
-class RoleRequired(ServiceError):
-    """The caller lacks the role the contract asks for, or is not one of the services that may call."""
-
-    kind = ErrorKind.PERMISSION_DENIED
-    reason = "ROLE_REQUIRED"
 
 
 def _peer(call: ServerCall) -> str | None:
@@ -49,11 +36,11 @@ def permit(caller: Caller, method: Method) -> None:
     if caller.service is not None and caller.service in method.callers:
         return
     if method.access == policy_pb2.ACCESS_INTERNAL:
-        raise RoleRequired("only services of the shop may call this", method=method.path)
+        raise RoleRequired(detail="only other services may call this")
     if caller.user is None:
-        raise TokenRequired(_SIGN_IN)
+        raise TokenRequired(detail=_SIGN_IN)
     if method.access == policy_pb2.ACCESS_ROLE and not caller.has_any(method.roles):
-        raise RoleRequired(f"this needs the role {' or '.join(sorted(method.roles))}", method=method.path)
+        raise RoleRequired(detail=f"this requires the role {' or '.join(sorted(method.roles))}")
 
 
 class Access(Interceptor):
@@ -94,4 +81,4 @@ class Access(Interceptor):
         except TokenInvalid:
             if endpoint.method.lenient:
                 return None
-            raise TokenRequired(_SIGN_IN) from None
+            raise TokenRequired(detail=_SIGN_IN) from None

@@ -6,10 +6,10 @@ from contextvars import Token
 from types import TracebackType
 
 from chassis.call import Call, enter_call, leave_call
-from chassis.errors import DeadlinePassed
 from chassis.interceptors.server_call import Interceptor
 from chassis.kernel import ANONYMOUS
 from chassis.kernel.clock import monotonic
+from chassis.v1.platform_errors import DeadlinePassed
 
 
 class Deadline(Interceptor):
@@ -23,7 +23,7 @@ class Deadline(Interceptor):
         """Raises DeadlinePassed when the deadline passed while the call waited for a thread."""
         budget = min(self.call.context.time_remaining(), self.call.endpoint.method.timeout)
         if budget <= 0:
-            raise DeadlinePassed("the deadline passed before the call was begun")
+            raise DeadlinePassed(detail="the deadline passed before the call began")
         self._token = enter_call(Call(caller=ANONYMOUS, deadline=monotonic() + budget))
 
     def __exit__(

@@ -10,17 +10,11 @@ import structlog
 from chassis.errors import CODES, STATUS_METADATA_KEY, status_of
 from chassis.interceptors.http import STATUS_METADATA_KEY as HTTP_STATUS_METADATA_KEY
 from chassis.interceptors.server_call import Interceptor
-from chassis.kernel import ErrorKind, ServiceError
+from chassis.kernel import ServiceError
+from chassis.v1.platform_errors import EtagMismatch, Unexpected
 
 _log = structlog.get_logger("rpc")
 _PRECONDITION_FAILED = "412"  # RFC 9110: what HTTP clients expect of a failed If-Match; gRPC's ABORTED alone is 409
-
-
-class Unexpected(ServiceError):
-    """Something no rule foresees; metadata `incident` is the id under which the log has the details."""
-
-    kind = ErrorKind.INTERNAL
-    reason = "UNEXPECTED"
 
 
 class Errors(Interceptor):
@@ -38,9 +32,12 @@ class Errors(Interceptor):
             self._abort(self._unexpected(error))
 
     def _abort(self, error: ServiceError) -> NoReturn:
-        status = status_of(error, self.call.endpoint.server.service)
+        endpoint = self.call.endpoint
+        if (error.domain, error.reason) not in endpoint.method.errors:
+            endpoint.server.undeclared(endpoint.method, error)
+        status = status_of(error)
         trailers = [(STATUS_METADATA_KEY, status.SerializeToString())]
-        if error.reason == "ETAG_MISMATCH":
+        if isinstance(error, EtagMismatch):
             trailers.append((HTTP_STATUS_METADATA_KEY, _PRECONDITION_FAILED.encode()))
         self.call.context.set_trailing_metadata(tuple(trailers))
         self.call.context.abort(CODES[error.kind], error.message)
@@ -49,4 +46,4 @@ class Errors(Interceptor):
         endpoint = self.call.endpoint
         incident = endpoint.server.ids.new()
         _log.error("unexpected", method=endpoint.method.path, incident=incident, exc_info=error)
-        return Unexpected(f"something went wrong here; incident {incident}", incident=incident)
+        return Unexpected(incident=incident)

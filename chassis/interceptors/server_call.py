@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import grpc
+import structlog
 from google.protobuf.message import DecodeError
 
 from chassis.contract import Method
 from chassis.idempotency import Answers
-from chassis.kernel import Ids
+from chassis.kernel import Ids, ServiceError
 from chassis.tokens import TokenVerifier
+
+_log = structlog.get_logger("rpc")
+UNDECLARED: Final = "error not in the contract"
+"""The log event of an error that the contract of its method does not list."""
 
 # The four shapes of an RPC differ in request and response (message or iterator); interceptors treat them alike.
 Handler = Callable[..., Any]
@@ -21,15 +26,23 @@ Handler = Callable[..., Any]
 non-blocking one takes a Send as well and returns nothing, see `chassis.watches`."""
 
 
+def log_undeclared(method: Method, error: ServiceError) -> None:
+    """Logs that a method returned an error its contract does not list."""
+    _log.error(UNDECLARED, method=method.path, domain=error.domain, reason=error.reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
-    """What interceptors need to know of the process: the name of its service, `catalog`, and what it shares."""
+    """What interceptors need to know of the process they run in.
 
-    service: str
+    `undeclared` is called with an error that the contract of the method does not list; it is returned all the same.
+    """
+
     ids: Ids
     answers: Answers | None
     mutual_tls: bool
     tokens: TokenVerifier | None = None
+    undeclared: Callable[[Method, ServiceError], None] = log_undeclared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

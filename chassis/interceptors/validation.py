@@ -15,19 +15,12 @@ from chassis.contract import Method
 from chassis.errors import FieldInvalid
 from chassis.interceptors.server_call import Interceptor, Unreadable
 from chassis.interceptors.sizes import SizeCheck
-from chassis.kernel import ErrorKind, ServiceError
+from chassis.v1.platform_errors import RequestMalformed
 from chassis.violations import mistake_of, path_of
 
 _validator: Final = protovalidate.Validator()
 _MASK: Final = "update_mask"
 _NOT_CHANGES: Final = frozenset({"name", "etag"})
-
-
-class RequestMalformed(ServiceError):
-    """What arrived is no message of the type the method takes."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "REQUEST_MALFORMED"
 
 
 def _updated_paths(request: Message, resource: FieldDescriptor) -> frozenset[str]:
@@ -85,7 +78,7 @@ def request_check(method: Method) -> Callable[[Any], None]:
 
     def check(request: Message | Unreadable) -> None:
         if isinstance(request, Unreadable):
-            raise RequestMalformed(f"no {method.request.full_name}, or one with text that is not UTF-8")
+            raise RequestMalformed(type=method.request.full_name)
         check_sizes(request)
         if b"\0" in request.SerializeToString():
             _refuse_nul(request)

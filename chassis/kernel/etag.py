@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from chassis.kernel.errors import ErrorKind, ServiceError
+from chassis.v1.platform_errors import EtagMismatch
 
 ANY = "*"
 """Stands in If-Match for every version."""
-
-
-class EtagMismatch(ServiceError):
-    """The resource changed since the caller read it; metadata `current` is the present etag."""
-
-    kind = ErrorKind.ABORTED
-    reason = "ETAG_MISMATCH"
 
 
 def etag(version: int) -> str:
@@ -29,4 +22,4 @@ def check_etag(given: str, version: int) -> None:
     """
     tags = [tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")]
     if given and ANY not in tags and str(version) not in tags:
-        raise EtagMismatch("the resource has changed since it was read; read it again", current=etag(version))
+        raise EtagMismatch(current=etag(version))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Final
 
-from chassis.kernel.errors import ErrorKind, ServiceError
+from chassis.v1.platform_errors import MixedCurrencies
 
 MINOR_DIGITS: Final = {
     "AUD": 2, "BRL": 2, "CAD": 2, "CHF": 2, "CNY": 2, "CZK": 2, "DKK": 2, "EUR": 2, "GBP": 2, "HUF": 2, "INR": 2,
@@ -15,20 +15,6 @@ MINOR_DIGITS: Final = {
     "USD": 2, "ZAR": 2,
 }  # fmt: skip
 """Digits after the decimal point of each accepted currency (ISO 4217, list one)."""
-
-
-class CurrencyMismatch(ServiceError):
-    """Amounts of different currencies were to be combined; metadata names both codes."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "CURRENCY_MISMATCH"
-
-
-class CurrencyUnknown(ServiceError):
-    """The code is not one of the accepted ISO 4217 codes, or the amount is finer than its smallest unit."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "CURRENCY_UNKNOWN"
 
 
 @total_ordering
@@ -46,11 +32,7 @@ class Money:
 
     def _same(self, other: Money) -> int:
         if other.currency != self.currency:
-            raise CurrencyMismatch(
-                f"{self.currency} and {other.currency} cannot be combined",
-                expected=self.currency,
-                given=other.currency,
-            )
+            raise MixedCurrencies(expected=self.currency, given=other.currency)
         return other.minor
 
     def __add__(self, other: Money) -> Money:
@@ -97,5 +79,5 @@ class Money:
 
 
 def total(amounts: Iterable[Money], currency: str) -> Money:
-    """The sum of `amounts`, zero `currency` when there are none. Raises CurrencyMismatch."""
+    """The sum of `amounts`, zero `currency` when there are none. Raises MixedCurrencies."""
     return sum(amounts, start=Money.zero(currency))

@@ -22,15 +22,46 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from chassis.v1 import error_pb2 as chassis_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n chassis/v1/platform_errors.proto\x12\nchassis.v1*\xc4\x05\n\x13PlatformErrorReason\x12%\n!PLATFORM_ERROR_REASON_UNSPECIFIED\x10\x00\x12\'\n#PLATFORM_ERROR_REASON_FIELD_INVALID\x10\x01\x12(\n$PLATFORM_ERROR_REASON_TOKEN_REQUIRED\x10\x02\x12\'\n#PLATFORM_ERROR_REASON_ROLE_REQUIRED\x10\x03\x12+\n\'PLATFORM_ERROR_REASON_REQUEST_ID_REUSED\x10\x04\x12$\n PLATFORM_ERROR_REASON_UNEXPECTED\x10\x05\x12)\n%PLATFORM_ERROR_REASON_DEADLINE_PASSED\x10\x06\x12\x30\n,PLATFORM_ERROR_REASON_DEPENDENCY_UNAVAILABLE\x10\x07\x12,\n(PLATFORM_ERROR_REASON_PAGE_TOKEN_INVALID\x10\x08\x12(\n$PLATFORM_ERROR_REASON_FILTER_INVALID\x10\t\x12\'\n#PLATFORM_ERROR_REASON_ETAG_MISMATCH\x10\n\x12$\n PLATFORM_ERROR_REASON_OVERLOADED\x10\x0b\x12-\n)PLATFORM_ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0c\x12+\n\'PLATFORM_ERROR_REASON_CURRENCY_MISMATCH\x10\r\x12*\n&PLATFORM_ERROR_REASON_CURRENCY_UNKNOWN\x10\x0e\x12+\n\'PLATFORM_ERROR_REASON_REQUEST_MALFORMED\x10\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n chassis/v1/platform_errors.proto\x12\nchassis.v1\x1a\x16\x63hassis/v1/error.proto*\xbb\x0b\n\x13PlatformErrorReason\x12%\n!PLATFORM_ERROR_REASON_UNSPECIFIED\x10\x00\x12=\n#PLATFORM_ERROR_REASON_FIELD_INVALID\x10\x01\x1a\x14\x8a\xb5\x18\x10\x08\x03\x12\x08{detail}*\x02\x08\x01\x12\x44\n$PLATFORM_ERROR_REASON_TOKEN_REQUIRED\x10\x02\x1a\x1a\x8a\xb5\x18\x16\x08\x10\x12\x08{detail}*\x08\x08\x01\x12\x04\x02\x03\x04\x05\x12H\n#PLATFORM_ERROR_REASON_ROLE_REQUIRED\x10\x03\x1a\x1f\x8a\xb5\x18\x1b\x08\x07\x12\x08{detail}\"\x07{field}*\x04\x12\x02\x05\x06\x12\x8c\x01\n\'PLATFORM_ERROR_REASON_REQUEST_ID_REUSED\x10\x04\x1a_\x8a\xb5\x18[\x08\x03\x12=the request_id was used for another request; choose a new one\"\nrequest_id*\x0c\x1a\nrequest_id\x12[\n PLATFORM_ERROR_REASON_UNEXPECTED\x10\x05\x1a\x35\x8a\xb5\x18\x31\x08\r\x12)something went wrong; incident {incident}*\x02\x08\x01\x12?\n%PLATFORM_ERROR_REASON_DEADLINE_PASSED\x10\x06\x1a\x14\x8a\xb5\x18\x10\x08\x04\x12\x08{detail}*\x02\x08\x01\x12\\\n,PLATFORM_ERROR_REASON_DEPENDENCY_UNAVAILABLE\x10\x07\x1a*\x8a\xb5\x18&\x08\x0e\x12\"{service} is unavailable: {detail}\x12X\n(PLATFORM_ERROR_REASON_PAGE_TOKEN_INVALID\x10\x08\x1a*\x8a\xb5\x18&\x08\x03\x12\x08{detail}\"\npage_token*\x0c\x1a\npage_token\x12\x62\n$PLATFORM_ERROR_REASON_FILTER_INVALID\x10\t\x1a\x38\x8a\xb5\x18\x34\x08\x03\x12\x08{detail}\x1a\x05\x66ield\"\x0b{parameter}*\x12\x1a\x06\x66ilter\x1a\x08order_by\x12{\n#PLATFORM_ERROR_REASON_ETAG_MISMATCH\x10\n\x1aR\x8a\xb5\x18N\x08\n\x12\x39the resource has changed since it was read; read it again\x1a\x07\x63urrent*\x06\x1a\x04\x65tag\x12\x41\n PLATFORM_ERROR_REASON_OVERLOADED\x10\x0b\x1a\x1b\x8a\xb5\x18\x17\x08\x08\x12\x08{detail}\x1a\x05limit*\x02\x08\x01\x12}\n)PLATFORM_ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0c\x1aN\x8a\xb5\x18J\x08\x0e\x12\x42the database cannot be read or written at present; repeat the call*\x02\x08\x01\x12h\n&PLATFORM_ERROR_REASON_MIXED_CURRENCIES\x10\r\x1a<\x8a\xb5\x18\x38\x08\x03\x12\x34\x61mounts in {expected} and {given} cannot be combined\x12\x45\n&PLATFORM_ERROR_REASON_CURRENCY_UNKNOWN\x10\x0e\x1a\x19\x8a\xb5\x18\x15\x08\x03\x12\x08{detail}\"\x07{field}\x12u\n\'PLATFORM_ERROR_REASON_REQUEST_MALFORMED\x10\x0f\x1aH\x8a\xb5\x18\x44\x08\x03\x12<the request is not a {type}, or holds text that is not UTF-8*\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chassis.v1.platform_errors_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PLATFORMERRORREASON']._serialized_start=49
-  _globals['_PLATFORMERRORREASON']._serialized_end=757
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_FIELD_INVALID"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_FIELD_INVALID"]._serialized_options = b'\212\265\030\020\010\003\022\010{detail}*\002\010\001'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_TOKEN_REQUIRED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_TOKEN_REQUIRED"]._serialized_options = b'\212\265\030\026\010\020\022\010{detail}*\010\010\001\022\004\002\003\004\005'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_ROLE_REQUIRED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_ROLE_REQUIRED"]._serialized_options = b'\212\265\030\033\010\007\022\010{detail}\"\007{field}*\004\022\002\005\006'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_REQUEST_ID_REUSED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_REQUEST_ID_REUSED"]._serialized_options = b'\212\265\030[\010\003\022=the request_id was used for another request; choose a new one\"\nrequest_id*\014\032\nrequest_id'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_UNEXPECTED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_UNEXPECTED"]._serialized_options = b'\212\265\0301\010\r\022)something went wrong; incident {incident}*\002\010\001'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_DEADLINE_PASSED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_DEADLINE_PASSED"]._serialized_options = b'\212\265\030\020\010\004\022\010{detail}*\002\010\001'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_DEPENDENCY_UNAVAILABLE"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_DEPENDENCY_UNAVAILABLE"]._serialized_options = b'\212\265\030&\010\016\022\"{service} is unavailable: {detail}'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_PAGE_TOKEN_INVALID"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_PAGE_TOKEN_INVALID"]._serialized_options = b'\212\265\030&\010\003\022\010{detail}\"\npage_token*\014\032\npage_token'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_FILTER_INVALID"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_FILTER_INVALID"]._serialized_options = b'\212\265\0304\010\003\022\010{detail}\032\005field\"\013{parameter}*\022\032\006filter\032\010order_by'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_ETAG_MISMATCH"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_ETAG_MISMATCH"]._serialized_options = b'\212\265\030N\010\n\0229the resource has changed since it was read; read it again\032\007current*\006\032\004etag'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_OVERLOADED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_OVERLOADED"]._serialized_options = b'\212\265\030\027\010\010\022\010{detail}\032\005limit*\002\010\001'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_STORAGE_UNAVAILABLE"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_STORAGE_UNAVAILABLE"]._serialized_options = b'\212\265\030J\010\016\022Bthe database cannot be read or written at present; repeat the call*\002\010\001'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_MIXED_CURRENCIES"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_MIXED_CURRENCIES"]._serialized_options = b'\212\265\0308\010\003\0224amounts in {expected} and {given} cannot be combined'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_CURRENCY_UNKNOWN"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_CURRENCY_UNKNOWN"]._serialized_options = b'\212\265\030\025\010\003\022\010{detail}\"\007{field}'
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_REQUEST_MALFORMED"]._loaded_options = None
+  _globals['_PLATFORMERRORREASON'].values_by_name["PLATFORM_ERROR_REASON_REQUEST_MALFORMED"]._serialized_options = b'\212\265\030D\010\003\022<the request is not a {type}, or holds text that is not UTF-8*\002\010\001'
+  _globals['_PLATFORMERRORREASON']._serialized_start=73
+  _globals['_PLATFORMERRORREASON']._serialized_end=1540
 # @@protoc_insertion_point(module_scope)

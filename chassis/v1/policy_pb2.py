@@ -26,19 +26,19 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63hassis/v1/policy.proto\x12\nchassis.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe7\x01\n\x0cMethodPolicy\x12*\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32\x12.chassis.v1.AccessR\x06\x61\x63\x63\x65ss\x12&\n\x05roles\x18\x02 \x03(\x0e\x32\x10.chassis.v1.RoleR\x05roles\x12\x18\n\x07\x63\x61llers\x18\x03 \x03(\tR\x07\x63\x61llers\x12\x33\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x34\n\nrate_class\x18\x05 \x01(\x0e\x32\x15.chassis.v1.RateClassR\trateClass*\x8f\x01\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x11\n\rACCESS_HOLDER\x10\x02\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x03\x12\x10\n\x0c\x41\x43\x43\x45SS_OWNER\x10\x04\x12\x0f\n\x0b\x41\x43\x43\x45SS_ROLE\x10\x05\x12\x13\n\x0f\x41\x43\x43\x45SS_INTERNAL\x10\x06*O\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_CUSTOMER\x10\x01\x12\x0e\n\nROLE_STAFF\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03*\xa3\x01\n\tRateClass\x12\x1a\n\x16RATE_CLASS_UNSPECIFIED\x10\x00\x12\x15\n\x11RATE_CLASS_BROWSE\x10\x01\x12\x15\n\x11RATE_CLASS_CHANGE\x10\x02\x12\x17\n\x13RATE_CLASS_CHECKOUT\x10\x03\x12\x1a\n\x16RATE_CLASS_CREDENTIALS\x10\x04\x12\x17\n\x13RATE_CLASS_INTERNAL\x10\x05:R\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x18.chassis.v1.MethodPolicyR\x06policy:C\n\rmax_page_size\x12\x1d.google.protobuf.FieldOptions\x18\xd1\x86\x03 \x01(\x05R\x0bmaxPageSize:3\n\x04\x66orm\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\tR\x04\x66orm:>\n\tserved_by\x12\x1f.google.protobuf.ServiceOptions\x18\xd1\x86\x03 \x01(\tR\x08servedBy:D\n\x0cpartial_etag\x12\x1f.google.protobuf.MessageOptions\x18\xd1\x86\x03 \x01(\x08R\x0bpartialEtagb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63hassis/v1/policy.proto\x12\nchassis.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xff\x01\n\x0cMethodPolicy\x12*\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32\x12.chassis.v1.AccessR\x06\x61\x63\x63\x65ss\x12&\n\x05roles\x18\x02 \x03(\x0e\x32\x10.chassis.v1.RoleR\x05roles\x12\x18\n\x07\x63\x61llers\x18\x03 \x03(\tR\x07\x63\x61llers\x12\x33\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x34\n\nrate_class\x18\x05 \x01(\x0e\x32\x15.chassis.v1.RateClassR\trateClass\x12\x16\n\x06\x65rrors\x18\x06 \x03(\tR\x06\x65rrors*\x8f\x01\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x11\n\rACCESS_HOLDER\x10\x02\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x03\x12\x10\n\x0c\x41\x43\x43\x45SS_OWNER\x10\x04\x12\x0f\n\x0b\x41\x43\x43\x45SS_ROLE\x10\x05\x12\x13\n\x0f\x41\x43\x43\x45SS_INTERNAL\x10\x06*O\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_CUSTOMER\x10\x01\x12\x0e\n\nROLE_STAFF\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03*\xa3\x01\n\tRateClass\x12\x1a\n\x16RATE_CLASS_UNSPECIFIED\x10\x00\x12\x15\n\x11RATE_CLASS_BROWSE\x10\x01\x12\x15\n\x11RATE_CLASS_CHANGE\x10\x02\x12\x17\n\x13RATE_CLASS_CHECKOUT\x10\x03\x12\x1a\n\x16RATE_CLASS_CREDENTIALS\x10\x04\x12\x17\n\x13RATE_CLASS_INTERNAL\x10\x05:R\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x18.chassis.v1.MethodPolicyR\x06policy:C\n\rmax_page_size\x12\x1d.google.protobuf.FieldOptions\x18\xd1\x86\x03 \x01(\x05R\x0bmaxPageSize:3\n\x04\x66orm\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\tR\x04\x66orm:>\n\tserved_by\x12\x1f.google.protobuf.ServiceOptions\x18\xd1\x86\x03 \x01(\tR\x08servedBy:D\n\x0cpartial_etag\x12\x1f.google.protobuf.MessageOptions\x18\xd1\x86\x03 \x01(\x08R\x0bpartialEtagb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chassis.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESS']._serialized_start=340
-  _globals['_ACCESS']._serialized_end=483
-  _globals['_ROLE']._serialized_start=485
-  _globals['_ROLE']._serialized_end=564
-  _globals['_RATECLASS']._serialized_start=567
-  _globals['_RATECLASS']._serialized_end=730
+  _globals['_ACCESS']._serialized_start=364
+  _globals['_ACCESS']._serialized_end=507
+  _globals['_ROLE']._serialized_start=509
+  _globals['_ROLE']._serialized_end=588
+  _globals['_RATECLASS']._serialized_start=591
+  _globals['_RATECLASS']._serialized_end=754
   _globals['_METHODPOLICY']._serialized_start=106
-  _globals['_METHODPOLICY']._serialized_end=337
+  _globals['_METHODPOLICY']._serialized_end=361
 # @@protoc_insertion_point(module_scope)

@@ -150,6 +150,7 @@ class MethodPolicy(message.Message):
     CALLERS_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
     RATE_CLASS_FIELD_NUMBER: builtins.int
+    ERRORS_FIELD_NUMBER: builtins.int
     access: Access.ValueType
     """Who may call. Required."""
     rate_class: RateClass.ValueType
@@ -166,6 +167,12 @@ class MethodPolicy(message.Message):
     def timeout(self) -> duration_pb2.Duration:
         """How long the RPC may take at most, for the whole call tree under it. Required."""
 
+    @builtins.property
+    def errors(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Reasons of the errors the RPC can return, without the prefix of their enum: those of its own context, or of
+        PlatformErrorReason. Reasons that ErrorSpec.implied derives are not listed.
+        """
+
     def __init__(
         self,
         *,
@@ -174,10 +181,11 @@ class MethodPolicy(message.Message):
         callers: abc.Iterable[builtins.str] | None = ...,
         timeout: duration_pb2.Duration | None = ...,
         rate_class: RateClass.ValueType = ...,
+        errors: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["access", b"access", "callers", b"callers", "rate_class", b"rate_class", "roles", b"roles", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access", b"access", "callers", b"callers", "errors", b"errors", "rate_class", b"rate_class", "roles", b"roles", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

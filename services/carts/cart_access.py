@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from bookstore.carts.v1.carts_errors import CartNotFound
 from sqlalchemy import Connection
 
-from chassis.interceptors.access import TokenRequired
 from chassis.kernel import Caller, resource_id
 from chassis.requests import id_in
+from chassis.v1.platform_errors import TokenRequired
 from services.carts import store
-from services.carts.domain import Cart, CartNotFound, cart_name
+from services.carts.domain import Cart, cart_name
 
 _ME: Final = "me"
 
@@ -26,7 +27,7 @@ def cart_id(name: str, caller: Caller, *, field: str) -> str:
         return identifier
     own = own_cart_id(caller)
     if own is None:
-        raise TokenRequired("carts/me needs a signed-in user: send a valid access token")
+        raise TokenRequired(detail="carts/me needs a signed-in user: send a valid access token")
     return own
 
 
@@ -44,7 +45,7 @@ def open_cart(connection: Connection, identifier: str, caller: Caller, now: date
     if identifier == own_cart_id(caller):
         return found or Cart(id=identifier, guest=False)
     if found is None or not found.guest or found.merged_into is not None or is_expired(found, now):
-        raise CartNotFound(cart_name(identifier))
+        raise CartNotFound(cart=cart_name(identifier))
     return found
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from chassis.kernel import ErrorKind, ServiceError
+from bookstore.carts.v1.carts_errors import CartFull, CouponLimit, CurrencyMismatch, ItemNotFound, QuantityLimit
 
 MOST_COPIES: Final = 99
 """Copies of one book in a cart."""
@@ -16,108 +16,6 @@ MOST_LINES: Final = 100
 """Books in a cart."""
 MOST_COUPONS: Final = 10
 """Coupons in a cart."""
-
-
-class CartNotFound(ServiceError):
-    """There is no such cart, or it is somebody else's; metadata `cart`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "CART_NOT_FOUND"
-
-    def __init__(self, cart: str) -> None:
-        super().__init__(f"there is no {cart}", cart=cart)
-
-
-class BookNotFound(ServiceError):
-    """The book is not in the catalog; metadata `book`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "BOOK_NOT_FOUND"
-
-    def __init__(self, book: str) -> None:
-        super().__init__(f"{book} is not in the catalog", book=book)
-
-
-class ItemNotFound(ServiceError):
-    """The book is not in the cart; metadata `book`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "ITEM_NOT_FOUND"
-
-    def __init__(self, book: str) -> None:
-        super().__init__(f"{book} is not in the cart", book=book)
-
-
-class QuantityLimit(ServiceError):
-    """The cart would hold too many copies of the book; metadata `book`, `limit`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "QUANTITY_LIMIT"
-
-    def __init__(self, book: str) -> None:
-        super().__init__(f"a cart holds at most {MOST_COPIES} copies of a book", book=book, limit=str(MOST_COPIES))
-
-
-class CartFull(ServiceError):
-    """The cart would hold too many books; metadata `limit`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "CART_FULL"
-
-    def __init__(self) -> None:
-        super().__init__(f"a cart holds at most {MOST_LINES} books", limit=str(MOST_LINES))
-
-
-class CurrencyMismatch(ServiceError):
-    """The book is priced in another currency than the cart; metadata `book`, `currency`, `other`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "CURRENCY_MISMATCH"
-
-    def __init__(self, book: str, currency: str, other: str) -> None:
-        super().__init__(
-            f"{book} is priced in {currency}, the cart in {other}", book=book, currency=currency, other=other
-        )
-
-
-class CouponNotFound(ServiceError):
-    """No promotion has this code; metadata `coupon`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "COUPON_NOT_FOUND"
-
-    def __init__(self, coupon: str) -> None:
-        super().__init__(f"there is no coupon {coupon}", coupon=coupon)
-
-
-class CouponUnavailable(ServiceError):
-    """The coupon is not started, over, or used up; metadata `coupon`, `state`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "COUPON_UNAVAILABLE"
-
-    def __init__(self, coupon: str, state: str) -> None:
-        super().__init__(f"the coupon {coupon} cannot be used now ({state})", coupon=coupon, state=state)
-
-
-class CouponLimit(ServiceError):
-    """The cart would hold too many coupons; metadata `limit`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "COUPON_LIMIT"
-
-    def __init__(self) -> None:
-        super().__init__(f"a cart holds at most {MOST_COUPONS} coupons", limit=str(MOST_COUPONS))
-
-
-class CartNotMergeable(ServiceError):
-    """The cart to merge is not a guest's."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "CART_NOT_MERGEABLE"
-
-    def __init__(self) -> None:
-        super().__init__("only a guest's cart can be merged into another", field="source")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,17 +83,17 @@ class Cart:
         """With more copies of a book. Raises QuantityLimit, CartFull."""
         now = self.quantities.get(book, 0) + quantity
         if now > MOST_COPIES:
-            raise QuantityLimit(book)
+            raise QuantityLimit(limit=MOST_COPIES, book=book)
         if now > quantity:
             return self._with_quantity(book, now)
         if len(self.lines) >= MOST_LINES:
-            raise CartFull
+            raise CartFull(limit=MOST_LINES)
         return replace(self, lines=(*self.lines, Line(book=book, quantity=quantity)))
 
     def put(self, book: str, quantity: int) -> Cart:
         """With exactly that many copies of a book that is in it. Raises ItemNotFound."""
         if book not in self.quantities:
-            raise ItemNotFound(book)
+            raise ItemNotFound(book=book)
         return self._with_quantity(book, quantity)
 
     def remove(self, book: str) -> Cart:
@@ -211,7 +109,7 @@ class Cart:
         if coupon in self.coupons:
             return self
         if len(self.coupons) >= MOST_COUPONS:
-            raise CouponLimit
+            raise CouponLimit(limit=MOST_COUPONS)
         return replace(self, coupons=(*self.coupons, coupon))
 
     def withdraw(self, coupon: str) -> Cart:
@@ -263,7 +161,7 @@ class Cart:
         known = [line for line in self.lines if line.currency]
         for line in known:
             if line.currency != known[0].currency:
-                raise CurrencyMismatch(line.book, line.currency, known[0].currency)
+                raise CurrencyMismatch(book=line.book, currency=line.currency, other=known[0].currency)
 
     def holds_the_same_as(self, other: Cart) -> bool:
         """Whether books, quantities and coupons are the same."""

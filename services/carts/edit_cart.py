@@ -14,28 +14,25 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bookstore.carts.v1 import cart_pb2
-from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote
-from sqlalchemy import Connection
-
-from chassis.database import Database
-from chassis.errors import DependencyUnavailable
-from chassis.idempotency import Answers
-from chassis.kernel import Caller, Clock, Ids, check_etag
-from services.carts import store
-from services.carts.cart_access import is_expired, open_cart, own_cart_id
-from services.carts.convert import cart_message, seen_in
-from services.carts.domain import (
+from bookstore.carts.v1.carts_errors import (
     BookNotFound,
-    Cart,
     CartNotFound,
     CartNotMergeable,
     CouponNotFound,
     CouponUnavailable,
     CurrencyMismatch,
-    MergeLoss,
-    Seen,
-    cart_name,
 )
+from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote
+from sqlalchemy import Connection
+
+from chassis.database import Database
+from chassis.idempotency import Answers
+from chassis.kernel import Caller, Clock, Ids, check_etag
+from chassis.v1.platform_errors import DependencyUnavailable
+from services.carts import store
+from services.carts.cart_access import is_expired, open_cart, own_cart_id
+from services.carts.convert import cart_message, seen_in
+from services.carts.domain import Cart, MergeLoss, Seen, cart_name
 from services.carts.remotes import Catalog, Prices
 
 _ATTEMPTS: Final = 4
@@ -107,7 +104,7 @@ class EditCart:
             if quote is None:
                 return {book: self._catalog.book(book)}
             if book in quote.missing_books:
-                raise BookNotFound(book)
+                raise BookNotFound(book=book)
             return {}
 
         draft = self._edit(cart_id, caller, etag, lambda cart: cart.add(book, quantity))
@@ -149,7 +146,7 @@ class EditCart:
         Raises CartNotFound, CartNotMergeable, EtagMismatch, CurrencyMismatch.
         """
         if cart_id != own_cart_id(caller):
-            raise CartNotFound(cart_name(cart_id))
+            raise CartNotFound(cart=cart_name(cart_id))
         if source_id == cart_id:
             raise CartNotMergeable
 
@@ -157,11 +154,11 @@ class EditCart:
             own = open_cart(connection, cart_id, caller, self._now)
             source = store.find_cart(connection, source_id)
             if source is None or not source.guest or source.merged_into not in (None, cart_id):
-                raise CartNotFound(cart_name(source_id))
+                raise CartNotFound(cart=cart_name(source_id))
             if source.merged_into is not None:
                 return self._unchanged(own)
             if is_expired(source, self._now):
-                raise CartNotFound(cart_name(source_id))
+                raise CartNotFound(cart=cart_name(source_id))
             check_etag(etag, own.version)
             merged, losses = own.take_in(source)
             return _Draft(before=own, after=merged, buried=source, losses=losses)
@@ -235,13 +232,13 @@ class EditCart:
 
     def _require_good(self, coupon: str, quote: Quote | None) -> None:
         if quote is None:
-            raise DependencyUnavailable("whether the coupon is good cannot be said right now", service="promotions")
+            raise DependencyUnavailable(service="promotions", detail="the coupon cannot be checked")
         states = {outcome.coupon: outcome.state for outcome in quote.coupons}
         state = states.get(coupon, CouponOutcome.STATE_UNKNOWN)
         if state == CouponOutcome.STATE_UNKNOWN:
-            raise CouponNotFound(coupon)
+            raise CouponNotFound(coupon=coupon)
         if state != CouponOutcome.STATE_ACCEPTED:
-            raise CouponUnavailable(coupon, CouponOutcome.State.Name(state).removeprefix("STATE_"))
+            raise CouponUnavailable(coupon=coupon, state=CouponOutcome.State.Name(state).removeprefix("STATE_"))
 
     @staticmethod
     def _unchanged(cart: Cart) -> _Draft:

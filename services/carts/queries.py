@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bookstore.carts.v1 import cart_pb2
+from bookstore.carts.v1.carts_errors import CurrencyMismatch
 
 from chassis.database import Database
 from chassis.kernel import Caller, Clock
 from services.carts.cart_access import open_cart
 from services.carts.convert import cart_message
-from services.carts.domain import CurrencyMismatch
 from services.carts.remotes import Prices
 
 

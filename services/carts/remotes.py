@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import grpc
+from bookstore.carts.v1.carts_errors import BookNotFound, CurrencyMismatch
 from bookstore.catalog.v1.catalog_service_pb2 import BatchGetBooksRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from bookstore.promotions.v1 import promotions_errors
 from bookstore.promotions.v1.promotions_service_pb2 import BasketLine, PriceBasketRequest
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
 from bookstore.promotions.v1.quote_pb2 import Quote
 
 from chassis.kernel import ErrorKind, ServiceError
-from services.carts.domain import BookNotFound, CurrencyMismatch, Seen
+from services.carts.domain import Seen
 
 _PATIENCE_SECONDS: Final = 1.0
 """A quote is optional: waiting for it must leave time to answer without one."""
@@ -50,10 +52,9 @@ class GrpcPrices:
         request = PriceBasketRequest(lines=lines, coupons=coupons, allow_missing=True)
         try:
             return self._promotions.PriceBasket(request, timeout=_PATIENCE_SECONDS)
+        except promotions_errors.CurrencyMismatch as error:
+            raise CurrencyMismatch(**error.metadata) from error
         except ServiceError as error:
-            if error.reason == CurrencyMismatch.reason:
-                facts = error.metadata
-                raise CurrencyMismatch(facts["book"], facts["currency"], facts["other"]) from error
             if error.kind not in _NOT_NOW:  # the request itself was wrong: a defect, not a dependency that is down
                 raise
             return None
@@ -69,5 +70,5 @@ class GrpcCatalog:
         """See Catalog. Raises DependencyUnavailable or DeadlinePassed when the catalog does not answer."""
         books = self._catalog.BatchGetBooks(BatchGetBooksRequest(names=[book], allow_missing=True)).books
         if not books:
-            raise BookNotFound(book)
+            raise BookNotFound(book=book)
         return Seen(title=books[0].title, currency=books[0].price.currency_code)

@@ -8,73 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from chassis.kernel import ErrorKind, Money, ServiceError, check_etag
+from bookstore.catalog.v1.catalog_errors import BookDeleted, PublishDateInvalid
+
+from chassis.kernel import Money, check_etag
 
 _DIGITS_OF_YEAR: Final = 10_000
-
-
-class BookNotFound(ServiceError):
-    """There is no such book, or it is deleted and the caller may not see it; metadata `book`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "BOOK_NOT_FOUND"
-
-    def __init__(self, book: str) -> None:
-        super().__init__(f"{book} is not in the catalog", book=book)
-
-
-class BookExists(ServiceError):
-    """The id chosen for a new book is in use; metadata `book`."""
-
-    kind = ErrorKind.ALREADY_EXISTS
-    reason = "BOOK_EXISTS"
-
-    def __init__(self, book: str) -> None:
-        super().__init__(f"{book} exists already; choose another book_id", field="book_id", book=book)
-
-
-class IsbnTaken(ServiceError):
-    """Another book has the ISBN; metadata `book` and `isbn13`."""
-
-    kind = ErrorKind.ALREADY_EXISTS
-    reason = "ISBN_TAKEN"
-
-    def __init__(self, book: str, isbn13: str) -> None:
-        super().__init__(f"{book} has the ISBN {isbn13} already", field="book.isbn13", book=book, isbn13=isbn13)
-
-
-class BookIsDeleted(ServiceError):
-    """A deleted book cannot be changed; metadata `book`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "BOOK_DELETED"
-
-    def __init__(self, book: str) -> None:
-        super().__init__(f"{book} is deleted; undelete it first", book=book)
-
-
-class PriceInvalid(ServiceError):
-    """The currency is not accepted or the amount is finer than its smallest unit."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "PRICE_INVALID"
-
-
-class PublishDateInvalid(ServiceError):
-    """The date does not exist in the calendar."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "PUBLISH_DATE_INVALID"
-
-
-class AccountInactive(ServiceError):
-    """The calling account is disabled or deleted; metadata `user`."""
-
-    kind = ErrorKind.PERMISSION_DENIED
-    reason = "ACCOUNT_INACTIVE"
-
-    def __init__(self, user: str) -> None:
-        super().__init__(f"{user} is not an active account", user=user)
 
 
 class Format(StrEnum):
@@ -131,10 +69,10 @@ class PartialDate:
     def __post_init__(self) -> None:
         in_range = 1 <= self.year < _DIGITS_OF_YEAR and 0 <= self.month <= 12 and self.day >= 0
         if not in_range or (self.day and not self.month):
-            raise PublishDateInvalid("the date needs a year, and a day needs a month", field="book.publish_date")
+            raise PublishDateInvalid(detail="the date needs a year, and a day needs a month", field="book.publish_date")
         if self.day and self.day > calendar.monthrange(self.year, self.month)[1]:
             raise PublishDateInvalid(
-                f"month {self.month} of {self.year} has no day {self.day}", field="book.publish_date.day"
+                detail=f"month {self.month} of {self.year} has no day {self.day}", field="book.publish_date.day"
             )
 
 
@@ -184,7 +122,7 @@ class Book:
         Raises BookIsDeleted and EtagMismatch.
         """
         if self.deleted:
-            raise BookIsDeleted(self.name)
+            raise BookDeleted(book=self.name)
         check_etag(etag, self.version)
         return (
             self

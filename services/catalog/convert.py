@@ -6,25 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bookstore.catalog.v1 import book_pb2
+from bookstore.catalog.v1.catalog_errors import PriceInvalid
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 
 from chassis.database import Columns, RowCodec
 from chassis.database.rows import readers
-from chassis.kernel import CurrencyUnknown, Money, etag
+from chassis.kernel import Money, etag
 from chassis.requests import changed_fields
+from chassis.v1.platform_errors import CurrencyUnknown
 from chassis.wire import money_from, money_of
-from services.catalog.book import (
-    Book,
-    Contributor,
-    ContributorRole,
-    Edition,
-    Format,
-    PartialDate,
-    PriceInvalid,
-    Series,
-    book_name,
-)
+from services.catalog.book import Book, Contributor, ContributorRole, Edition, Format, PartialDate, Series, book_name
 from services.catalog.isbn import isbn13
 from services.catalog.store import BOOKS, book_row
 
@@ -109,13 +101,13 @@ def _price(message: book_pb2.Book) -> Money:
     try:
         return money_from(message.price, field="book.price")
     except CurrencyUnknown as error:
-        raise PriceInvalid(error.message, field=error.field) from error
+        raise PriceInvalid(detail=error.message, field=error.field) from error
 
 
 _EDITION: Final = readers(
     Edition,
     contributors=_contributors,
-    isbn13=lambda message: isbn13(message.isbn13, field="book.isbn13"),
+    isbn13=lambda message: isbn13(message.isbn13),
     format=lambda message: _FORMAT_OF[message.format],
     publish_date=_publish_date,
     categories=lambda message: tuple(message.categories),

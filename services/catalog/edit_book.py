@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bookstore.catalog.v1 import book_pb2
+from bookstore.catalog.v1.catalog_errors import BookExists, BookNotFound, IsbnTaken
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
@@ -14,7 +15,7 @@ from chassis.idempotency import Answers
 from chassis.kernel import Caller, Clock, Ids
 from chassis.outbox import Outbox
 from services.catalog import events, store
-from services.catalog.book import Book, BookExists, BookNotFound, Edition, IsbnTaken, book_name
+from services.catalog.book import Book, Edition, book_name
 from services.catalog.convert import book_message
 from services.catalog.remotes import Accounts
 
@@ -41,7 +42,7 @@ class EditBook:
             book = Book(id=book_id or self._ids.new(), edition=edition, create_time=now, update_time=now)
             if not store.add_book(tx, book):
                 if store.find_book(tx, book.id) is not None:
-                    raise BookExists(book.name)
+                    raise BookExists(book=book.name)
                 _require_free_isbn(tx, edition.isbn13)
             return self._published(tx, book, events.book_created)
 
@@ -50,7 +51,7 @@ class EditBook:
     def update(self, book_id: str, changes: Mapping[str, Any], *, etag: str) -> book_pb2.Book:
         """Changes fields of a book's edition. If they are the same already, nothing is written or published.
 
-        Raises BookNotFound, BookIsDeleted, EtagMismatch and IsbnTaken.
+        Raises BookNotFound, BookDeleted, EtagMismatch and IsbnTaken.
         """
 
         def update(tx: Connection, before: Book) -> Book:
@@ -79,7 +80,7 @@ class EditBook:
         def write(tx: Connection) -> book_pb2.Book:
             before = store.find_book(tx, book_id)
             if before is None:
-                raise BookNotFound(book_name(book_id))
+                raise BookNotFound(book=book_name(book_id))
             after = change(tx, before)
             if after is before:
                 return book_message(before)
@@ -96,4 +97,4 @@ class EditBook:
 def _require_free_isbn(tx: Connection, isbn13: str) -> None:
     holder = store.id_with_isbn(tx, isbn13)
     if holder is not None:
-        raise IsbnTaken(book_name(holder), isbn13)
+        raise IsbnTaken(book=book_name(holder), isbn13=isbn13)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chassis.kernel import ErrorKind, ServiceError
+from bookstore.catalog.v1.catalog_errors import IsbnInvalid
 
 _SEPARATORS: Final = str.maketrans("", "", "- ")
 _DIGITS: Final = frozenset("0123456789")
@@ -16,29 +16,22 @@ _BOOK_PREFIXES: Final = ("978", "979")
 _MUSIC_PREFIX: Final = "9790"  # printed music: ISMN, ISO 10957
 
 
-class IsbnInvalid(ServiceError):
-    """The text is no ISBN of ten or thirteen digits, its check digit is wrong, or it is not the number of a book."""
-
-    kind = ErrorKind.INVALID_ARGUMENT
-    reason = "ISBN_INVALID"
-
-
-def isbn13(text: str, *, field: str = "") -> str:
+def isbn13(text: str) -> str:
     """The ISBN as 13 bare digits, from 10 or 13 digits with any hyphens and spaces; X may be the last of ten.
 
-    Raises IsbnInvalid, which names `field` as the one to mend.
+    Raises IsbnInvalid.
     """
     bare = text.translate(_SEPARATORS).upper()
     body, check = bare[:-1], bare[-1:]
     if len(body) not in (9, 12) or not _DIGITS.issuperset(body):
-        raise IsbnInvalid(f"{text!r} is not an ISBN of 10 or 13 digits", field=field)
+        raise IsbnInvalid(detail=f"{text!r} is not an ISBN of 10 or 13 digits")
     expected = _check_of_ten(body) if len(body) == 9 else _check_of_thirteen(body)
     if check != expected:
-        raise IsbnInvalid(f"{text!r} is not an ISBN: its last digit would have to be {expected}", field=field)
+        raise IsbnInvalid(detail=f"{text!r} is not an ISBN: its last digit would have to be {expected}")
     if len(body) == 9:
         body = f"978{body}"
     elif not body.startswith(_BOOK_PREFIXES) or body.startswith(_MUSIC_PREFIX):
-        raise IsbnInvalid(f"{text!r} is not the number of a book: those begin with 978 or 979-1 to 979-9", field=field)
+        raise IsbnInvalid(detail=f"{text!r} is not the number of a book: those begin with 978 or 979-1 to 979-9")
     return body + _check_of_thirteen(body)
 
 

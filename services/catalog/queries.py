@@ -10,17 +10,18 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bookstore.catalog.v1 import book_pb2
+from bookstore.catalog.v1.catalog_errors import BookNotFound, IsbnInvalid
 from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select
 
 from chassis.database import Database, Statement
 from chassis.database.listing import Listing
 from chassis.filtering import EQUAL, RANGE, FilterField, enum_field, member_field, storable, value_field
-from chassis.interceptors.access import RoleRequired
 from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
-from services.catalog.book import BookNotFound, Format, book_name
+from chassis.v1.platform_errors import RoleRequired
+from services.catalog.book import Format, book_name
 from services.catalog.convert import BOOK
-from services.catalog.isbn import IsbnInvalid, isbn13
+from services.catalog.isbn import isbn13
 from services.catalog.store import BOOK_CATEGORIES, BOOK_CONTRIBUTORS, BOOKS, THOUSANDTHS, day_number, folded
 
 _AMOUNT: Final = re.compile(rf"[0-9]{{1,12}}(\.[0-9]{{1,{THOUSANDTHS}}})?")
@@ -119,7 +120,7 @@ class BookQueries:
         """Returns a book; a deleted one to staff only. Raises BookNotFound."""
         book = self._database.read(lambda connection: _BY_ID.first(connection, book_id=book_id))
         if book is None or (book.state == book_pb2.Book.STATE_DELETED and not caller.is_staff):
-            raise BookNotFound(book_name(book_id))
+            raise BookNotFound(book=book_name(book_id))
         return book
 
     def books(self, book_ids: Sequence[str], *, allow_missing: bool) -> list[book_pb2.Book]:
@@ -133,7 +134,7 @@ class BookQueries:
         names = [book_name(book_id) for book_id in book_ids]
         for name in names:
             if name not in found and not allow_missing:
-                raise BookNotFound(name)
+                raise BookNotFound(book=name)
         return [found[name] for name in names if name in found]
 
     def page(self, query: BookQuery, page: PageRequest, caller: Caller) -> Page[book_pb2.Book]:
@@ -142,7 +143,7 @@ class BookQueries:
         Raises FilterInvalid, PageTokenInvalid, and RoleRequired when a customer asks for deleted books.
         """
         if query.show_deleted and not caller.is_staff:
-            raise RoleRequired("only staff see deleted books", field="show_deleted")
+            raise RoleRequired(detail="only staff see deleted books", field="show_deleted")
         return self._database.read(
             lambda connection: _LISTING.page(
                 connection,

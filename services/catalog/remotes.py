@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 import grpc
+from bookstore.catalog.v1.catalog_errors import AccountInactive
+from bookstore.identity.v1.identity_errors import UserNotFound
 from bookstore.identity.v1.identity_service_pb2 import GetUserRequest
 from bookstore.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from bookstore.identity.v1.user_pb2 import User
 
-from chassis.errors import RemoteError
-from chassis.kernel import Caller, ErrorKind
-from services.catalog.book import AccountInactive
+from chassis.kernel import Caller
 
 
 class Accounts(Protocol):
@@ -33,9 +33,7 @@ class GrpcAccounts:
         user = caller.user or "users/me"  # identity refuses a call that is made for nobody
         try:
             account = self._identity.GetUser(GetUserRequest(name=user))
-        except RemoteError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                raise AccountInactive(user) from error
-            raise
+        except UserNotFound as error:
+            raise AccountInactive(user=user) from error
         if account.state != User.STATE_ACTIVE:
-            raise AccountInactive(user)
+            raise AccountInactive(user=user)

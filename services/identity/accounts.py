@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bookstore.identity.v1.identity_errors import EmailTaken, LastAdmin, UserNotFound
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from chassis.database import Database
-from chassis.interceptors.access import RoleRequired
 from chassis.kernel import Caller, Clock, Ids, Role, resource_id
 from chassis.outbox import Outbox
+from chassis.v1.platform_errors import RoleRequired
 from services.identity import events, session_store, store
-from services.identity.domain import EmailTaken, LastAdmin, User, UserNotFound, may_see, normal_email
+from services.identity.domain import User, may_see, normal_email
 
 _COLLECTION = "users"
 
@@ -43,7 +44,7 @@ class Accounts:
         user_id = resource_id(_COLLECTION, caller.resolve(name))
         user = self._database.read(lambda connection: store.find_user(connection, user_id))
         if user is None or not may_see(user, caller):
-            raise UserNotFound(name)
+            raise UserNotFound(user=name)
         return user
 
     def open(
@@ -99,7 +100,7 @@ class Accounts:
     def _found(self, tx: Connection, name: str) -> User:
         user = store.find_user(tx, resource_id(_COLLECTION, name))
         if user is None:
-            raise UserNotFound(name)
+            raise UserNotFound(user=name)
         return user
 
     def _changeable(self, tx: Connection, name: str, caller: Caller) -> User:
@@ -107,7 +108,7 @@ class Accounts:
         name = caller.resolve(name)
         if not caller.owns(name):
             if not caller.is_staff:
-                raise UserNotFound(name)
+                raise UserNotFound(user=name)
             self._require_administrator(tx, caller)
         return self._found(tx, name)
 
@@ -115,11 +116,11 @@ class Accounts:
         """Asks the table and not the token alone, which stays good for ten minutes after the role was taken away."""
         acting = store.find_user(tx, resource_id(_COLLECTION, caller.user)) if caller.user else None
         if not caller.is_admin or acting is None or not acting.administers:
-            raise RoleRequired("only an administrator may change the account of somebody else")
+            raise RoleRequired(detail="only an administrator may change the account of somebody else")
 
     def _keep_an_administrator(self, tx: Connection, before: User, after: User) -> None:
         if before.administers and not after.administers and not store.has_other_administrator(tx, before.id):
-            raise LastAdmin(before.name)
+            raise LastAdmin(user=before.name)
 
     def _write(self, tx: Connection, before: User, after: User, event: Callable[[User], Message]) -> User:
         if after is not before:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bookstore.identity.v1.identity_errors import CredentialsInvalid, TooManyAttempts, UserNotFound
 from sqlalchemy import Connection
 
 from chassis.database import Database
-from chassis.interceptors.access import RoleRequired
 from chassis.kernel import Caller, Clock, resource_id
+from chassis.v1.platform_errors import RoleRequired
 from services.identity import session_store, store
 from services.identity.digests import digest
-from services.identity.domain import (
-    CredentialsInvalid,
-    Failures,
-    TooManyAttempts,
-    User,
-    UserNotFound,
-    normal_email,
-)
+from services.identity.domain import Failures, User, normal_email
 from services.identity.passwords import Passwords
 from services.identity.store import Credentials
 
@@ -41,7 +35,7 @@ class Authentication:
         failures, credentials = self._database.read(lambda connection: self._known(connection, email))
         wait = failures.wait(self._clock.now())
         if wait > timedelta():
-            raise TooManyAttempts(wait)
+            raise TooManyAttempts(retry_after=wait)
         matches = self._passwords.match(credentials.password_hash if credentials else None, password)
         if credentials is None or not matches:
             self._database.transact(lambda tx: self._count_failure(tx, email))
@@ -66,11 +60,15 @@ class Authentication:
         """
         name = caller.resolve(name)
         if not caller.owns(name):
-            raise RoleRequired("only the owner may change a password") if caller.is_staff else UserNotFound(name)
+            raise (
+                RoleRequired(detail="only the owner may change a password")
+                if caller.is_staff
+                else UserNotFound(user=name)
+            )
         user_id = resource_id("users", name)
         user = self._database.read(lambda connection: store.find_user(connection, user_id))
         if user is None or user.deleted:
-            raise UserNotFound(name)
+            raise UserNotFound(user=name)
         proven = self.prove(user.email, current)
         new_hash = self._passwords.hash(new)
         return self._database.transact(lambda tx: self._replace(tx, proven, new_hash))

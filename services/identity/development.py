@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bookstore.identity.v1.identity_errors import UserNotFound
 from sqlalchemy import Connection
 
 from chassis.database import Database
@@ -16,7 +17,7 @@ from chassis.settings import ChassisSettings, Environment
 from services.identity import store
 from services.identity.accounts import Accounts, Profile
 from services.identity.app import KEYS_FOLDER
-from services.identity.domain import User, UserNotFound, normal_email
+from services.identity.domain import User, normal_email
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
 from services.identity.tokens import AccessTokens
@@ -39,7 +40,7 @@ def mint_access_token(settings: ChassisSettings, user: str) -> str:
     with _database(settings) as database:
         found = database.read(lambda connection: _find(connection, user))
     if found is None or found.deleted:
-        raise UserNotFound(user)
+        raise UserNotFound(user=user)
     found.require_active()
     keys = KeyRing(settings.data_dir / KEYS_FOLDER, clock)
     return AccessTokens(keys, clock=clock, ids=SystemIds()).issue(found)

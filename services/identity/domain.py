@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from chassis.kernel import Caller, ErrorKind, Role, ServiceError, check_etag
+from bookstore.identity.v1.identity_errors import (
+    AccountDisabled,
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    UserNotFound,
+)
+
+from chassis.kernel import Caller, Role, check_etag
 
 ACCESS_TOKEN_LIFE: Final = timedelta(minutes=10)
 IDLE_LIFE: Final = timedelta(days=7)
@@ -20,87 +27,6 @@ FAILURES_ALLOWED: Final = 5
 FAILURE_WINDOW: Final = timedelta(minutes=1)
 _ADDRESS_READER: Final = "notifications"
 """The service that writes to people, and so may read any account in its own name."""
-
-
-class UserNotFound(ServiceError):
-    """There is no such account, or the caller may not see it; metadata `user`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "USER_NOT_FOUND"
-
-    def __init__(self, user: str) -> None:
-        super().__init__(f"there is no account {user}", user=user)
-
-
-class EmailTaken(ServiceError):
-    """Another account has the mail address."""
-
-    kind = ErrorKind.ALREADY_EXISTS
-    reason = "EMAIL_TAKEN"
-
-    def __init__(self) -> None:
-        super().__init__("an account with this mail address exists already", field="user.email")
-
-
-class CredentialsInvalid(ServiceError):
-    """Mail address or password is wrong; it is not said which."""
-
-    kind = ErrorKind.UNAUTHENTICATED
-    reason = "CREDENTIALS_INVALID"
-
-    def __init__(self) -> None:
-        super().__init__("mail address or password is wrong")
-
-
-class AccountDisabled(ServiceError):
-    """The account is locked."""
-
-    kind = ErrorKind.PERMISSION_DENIED
-    reason = "ACCOUNT_DISABLED"
-
-    def __init__(self) -> None:
-        super().__init__("the account is locked; ask the shop")
-
-
-class RefreshTokenInvalid(ServiceError):
-    """The refresh token is unknown, ended or too old."""
-
-    kind = ErrorKind.UNAUTHENTICATED
-    reason = "REFRESH_TOKEN_INVALID"
-
-    def __init__(self) -> None:
-        super().__init__("the refresh token is unknown, ended or too old; sign in again")
-
-
-class RefreshTokenReused(ServiceError):
-    """The refresh token was used before: one of its two holders is not the owner, so nobody stays signed in."""
-
-    kind = ErrorKind.UNAUTHENTICATED
-    reason = "REFRESH_TOKEN_REUSED"
-
-    def __init__(self) -> None:
-        super().__init__("the refresh token was used before; all its sessions are ended, sign in again")
-
-
-class TooManyAttempts(ServiceError):
-    """Too many wrong passwords for one mail address, whether it has an account or not."""
-
-    kind = ErrorKind.RESOURCE_EXHAUSTED
-    reason = "TOO_MANY_ATTEMPTS"
-
-    def __init__(self, wait: timedelta) -> None:
-        super().__init__("too many wrong passwords; wait before the next attempt")
-        self.retry_after = wait
-
-
-class LastAdmin(ServiceError):
-    """The last administrator cannot be closed or lose the role; metadata `user`."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "LAST_ADMIN"
-
-    def __init__(self, user: str) -> None:
-        super().__init__(f"{user} is the last administrator; make another one first", user=user)
 
 
 class UserState(StrEnum):
@@ -161,7 +87,7 @@ class User:
 
     def _changed(self, after: User, *, etag: str, now: datetime) -> User:
         if self.deleted:
-            raise UserNotFound(self.name)
+            raise UserNotFound(user=self.name)
         check_etag(etag, self.version)
         return self if after == self else replace(after, update_time=now, version=self.version + 1)
 

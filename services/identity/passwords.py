@@ -11,8 +11,8 @@ from typing import Final
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
-from chassis.errors import Overloaded
 from chassis.kernel import Ids
+from chassis.v1.platform_errors import Overloaded
 
 # The smallest of the settings the OWASP Password Storage Cheat Sheet recommends; about 25 ms on one core.
 _MEMORY_KIB: Final = 19 * 1024
@@ -31,6 +31,7 @@ class Passwords:
 
     def __init__(self, ids: Ids, *, places: int) -> None:
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=_LANES, type=Type.ID)
+        self._limit = places
         self._places = threading.BoundedSemaphore(places)
         self._computing = threading.BoundedSemaphore(_AT_ONCE)
         self._nobodys = self._hasher.hash(ids.secret())
@@ -55,7 +56,7 @@ class Passwords:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
-            raise Overloaded("too many passwords are being checked; try again later")
+            raise Overloaded(limit=self._limit, detail="too many passwords are being checked; try again later")
         try:
             with self._computing:
                 yield

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bookstore.identity.v1.identity_errors import RefreshTokenInvalid, RefreshTokenReused
 from sqlalchemy import Connection
 
 from chassis.database import Database
@@ -16,7 +17,7 @@ from chassis.kernel import Caller, Clock, Ids, resource_id
 from services.identity import session_store, store
 from services.identity.authentication import Authentication
 from services.identity.digests import digest
-from services.identity.domain import FAILURE_WINDOW, RefreshTokenInvalid, RefreshTokenReused, Session, User
+from services.identity.domain import FAILURE_WINDOW, Session, User
 from services.identity.store import Credentials
 from services.identity.tokens import AccessTokens
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bookstore.inventory.v1 import stock_pb2
+from bookstore.inventory.v1.inventory_errors import OutOfStock, StockInsufficient
 from sqlalchemy import Connection
 
 from chassis.database import Database
@@ -14,7 +15,6 @@ from services.inventory import stock_ledger, store
 from services.inventory.convert import stock_message
 from services.inventory.domain import LARGEST_STOCK, Adjustment, Move, Stock
 from services.inventory.events import stock_adjusted
-from services.inventory.refusals import OutOfStock, StockInsufficient
 from services.inventory.remotes import Books
 
 
@@ -45,7 +45,7 @@ class AdjustStock:
         try:
             (movement,) = stock_ledger.record(tx, [move], now=now, user=adjustment.user, note=adjustment.note)
         except OutOfStock as error:
-            raise StockInsufficient(available=error.available, delta=adjustment.delta) from error
+            raise StockInsufficient(available=error.metadata["available"], delta=adjustment.delta) from error
         stock = movement.stock
         if adjustment.delta > 0 and stock.on_hand > LARGEST_STOCK:
             raise FieldInvalid([("delta", f"a stock holds at most {LARGEST_STOCK:,} copies")])

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.inventory.refusals import ReservationMismatch, ReservationReleased, ReturnExceedsReservation
+from bookstore.inventory.v1.inventory_errors import ReservationMismatch, ReservationReleased, ReturnExceedsReservation
 
 LARGEST_STOCK: Final = 1_000_000_000
 """Copies of one book that staff can take in; leaves room for returns within the contract's 32 bits."""
@@ -136,9 +136,9 @@ class Reservation:
         Raises ReservationReleased when the release came first, ReservationMismatch when other lines were asked for.
         """
         if not self.lines:
-            raise ReservationReleased(self.name)
+            raise ReservationReleased(reservation=self.name)
         if copies != self.copies:
-            raise ReservationMismatch(self.name)
+            raise ReservationMismatch(reservation=self.name)
         return self
 
     def commit(self) -> Change:
@@ -150,7 +150,7 @@ class Reservation:
             case State.COMMITTED:
                 return Change(reservation=self)
             case State.RELEASED:
-                raise ReservationReleased(self.name)
+                raise ReservationReleased(reservation=self.name)
             case State.ACTIVE | State.EXPIRED:
                 promised = self.state is State.ACTIVE
                 moves = tuple(
@@ -191,7 +191,7 @@ class Reservation:
         out = {line.book_id: line.out for line in self.lines}
         for book_id, quantity in copies.items():
             if quantity > out.get(book_id, 0):
-                raise ReturnExceedsReservation(book_id)
+                raise ReturnExceedsReservation(book=f"books/{book_id}")
         lines = tuple(replace(line, returned=line.returned + copies.get(line.book_id, 0)) for line in self.lines)
         state = State.COMMITTED if any(line.out for line in lines) else State.RELEASED
         moves = tuple(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bookstore.inventory.v1 import reservation_pb2, stock_pb2
+from bookstore.inventory.v1.inventory_errors import ReservationNotFound, StockNotFound
 from sqlalchemy import ColumnElement, bindparam, select
 
 from chassis.database import Database, Statement
@@ -15,7 +16,6 @@ from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
 from services.inventory.convert import MOVEMENT, RESERVATION, STOCK, visible
 from services.inventory.domain import Cause
-from services.inventory.refusals import ReservationNotFound, StockNotFound
 from services.inventory.store import AVAILABLE, MOVEMENTS, RESERVATIONS, STOCKS
 
 
@@ -76,7 +76,7 @@ class InventoryQueries:
         """Returns the stock of a book as the caller may see it. Raises StockNotFound."""
         stock = self._database.read(lambda connection: _STOCK.first(connection, book=book_id))
         if stock is None:
-            raise StockNotFound(book_id)
+            raise StockNotFound(stock=f"stocks/{book_id}")
         return visible(stock, caller)
 
     def stocks(self, query: StockQuery, page: PageRequest, caller: Caller) -> Page[stock_pb2.Stock]:
@@ -95,12 +95,12 @@ class InventoryQueries:
             lambda connection: _MOVEMENTS.page(connection, page, filter_text=filter_text, book=book_id)
         )
         if not found.items and self._database.read(lambda connection: _STOCK.first(connection, book=book_id)) is None:
-            raise StockNotFound(book_id)
+            raise StockNotFound(stock=f"stocks/{book_id}")
         return found
 
     def reservation(self, order_id: str) -> reservation_pb2.Reservation:
         """Returns the reservation of an order. Raises ReservationNotFound."""
         reservation = self._database.read(lambda connection: _RESERVATION.first(connection, order_id=order_id))
         if reservation is None:
-            raise ReservationNotFound(f"reservations/{order_id}")
+            raise ReservationNotFound(reservation=f"reservations/{order_id}")
         return reservation

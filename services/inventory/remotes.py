@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 import grpc
+from bookstore.catalog.v1 import catalog_errors
 from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.catalog.v1.catalog_service_pb2 import GetBookRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
-
-from chassis.errors import RemoteError
-from chassis.kernel import ErrorKind
-from services.inventory.refusals import BookIsDigital, BookNotFound
+from bookstore.inventory.v1.inventory_errors import BookIsDigital, BookNotFound
 
 _DIGITAL: Final = frozenset({Book.FORMAT_EBOOK, Book.FORMAT_AUDIOBOOK})
 
@@ -36,11 +34,9 @@ class GrpcBooks:
         """
         try:
             book = self._catalog.GetBook(GetBookRequest(name=f"books/{book_id}"))
-        except RemoteError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                raise BookNotFound(book_id) from error
-            raise
+        except catalog_errors.BookNotFound as error:
+            raise BookNotFound(book=f"books/{book_id}") from error
         if book.state == Book.STATE_DELETED:  # staff, for whom the call is made, are shown deleted books
-            raise BookNotFound(book_id)
+            raise BookNotFound(book=f"books/{book_id}")
         if book.format in _DIGITAL:
-            raise BookIsDigital(book_id)
+            raise BookIsDigital(book=f"books/{book_id}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bookstore.inventory.v1 import reservation_pb2
+from bookstore.inventory.v1.inventory_errors import OutOfStock, ReservationExpired, ReservationNotFound
 from sqlalchemy import Connection
 
 from chassis.database import Database
@@ -20,7 +21,6 @@ from services.inventory import stock_ledger, store
 from services.inventory.convert import reservation_message
 from services.inventory.domain import Change, Reservation, State, promise, refusal_to_come
 from services.inventory.events import reservation_changed
-from services.inventory.refusals import OutOfStock, ReservationExpired, ReservationNotFound
 
 
 class ReserveStock:
@@ -74,7 +74,7 @@ class ReserveStock:
         try:
             return self._write(tx, change, self._clock.now())
         except OutOfStock as error:
-            raise ReservationExpired(before.name) from error
+            raise ReservationExpired(reservation=before.name) from error
 
     def _released(self, tx: Connection, order_id: str, copies: Mapping[str, int], request_id: str) -> Reservation:
         now = self._clock.now()
@@ -90,7 +90,7 @@ class ReserveStock:
     def _found(self, tx: Connection, order_id: str) -> Reservation:
         reservation = store.lock_reservation(tx, order_id)
         if reservation is None:
-            raise ReservationNotFound(f"reservations/{order_id}")
+            raise ReservationNotFound(reservation=f"reservations/{order_id}")
         return reservation
 
     def _write(self, tx: Connection, change: Change, now: datetime) -> Reservation:

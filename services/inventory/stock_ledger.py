@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bookstore.inventory.v1.inventory_errors import OutOfStock
 from sqlalchemy import Connection
 
 from services.inventory import store
 from services.inventory.domain import Move, Movement
-from services.inventory.refusals import OutOfStock
 
 
 def record(
@@ -32,7 +32,7 @@ def record(
         stock = store.move_copies(tx, move, now)
         if stock is None:
             found = store.find_stock(tx, move.book_id)
-            raise OutOfStock(move.book_id, asked=move.takes, available=found.available if found else 0)
+            raise OutOfStock(book=f"books/{move.book_id}", asked=move.takes, available=found.available if found else 0)
         movements.append(Movement(move=move, stock=stock, order_id=order_id, user=user, note=note))
     store.add_movements(tx, movements)
     return tuple(movements)

@@ -8,21 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from chassis.kernel import Backoff, ErrorKind, Money, ServiceError
+from chassis.kernel import Backoff, Money
 
 _BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=15))
 _CLAIM: Final = timedelta(minutes=1)
 """How long one attempt has the mail to itself; longer than asking identity and the mail server can take together."""
-
-
-class UserNotFound(ServiceError):
-    """The user is not one whose notifications the caller may see; metadata `user`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "USER_NOT_FOUND"
-
-    def __init__(self, user: str) -> None:
-        super().__init__(f"there is no {user}", user=user)
 
 
 class Kind(StrEnum):

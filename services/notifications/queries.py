@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bookstore.notifications.v1 import notification_pb2
+from bookstore.notifications.v1.notifications_errors import UserNotFound
 from sqlalchemy import bindparam
 
 from chassis.database import Database
@@ -13,7 +14,7 @@ from chassis.filtering import enum_field, name_field
 from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
 from services.notifications.convert import NOTIFICATION
-from services.notifications.domain import Kind, State, UserNotFound
+from services.notifications.domain import Kind, State
 from services.notifications.store import NOTIFICATIONS
 
 _LISTING: Final = Listing(
@@ -45,7 +46,7 @@ class NotificationQueries:
         """
         user = caller.resolve(parent)
         if not (caller.is_staff or caller.owns(user)):
-            raise UserNotFound(user)
+            raise UserNotFound(user=user)
         return self._database.read(
             lambda connection: _LISTING.page(connection, page, filter_text=filter_text, user=user)
         )

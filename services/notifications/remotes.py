@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import grpc
+from bookstore.identity.v1.identity_errors import UserNotFound
 from bookstore.identity.v1.identity_service_pb2 import GetUserRequest
 from bookstore.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from bookstore.identity.v1.user_pb2 import User
-
-from chassis.errors import RemoteError
-from chassis.kernel import ErrorKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +41,8 @@ class GrpcDirectory:
         """See Directory; raises DependencyUnavailable, DeadlinePassed and RemoteError."""
         try:
             account = self._identity.GetUser(GetUserRequest(name=user))
-        except RemoteError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
+        except UserNotFound:
+            return None
         if account.state == User.STATE_DELETED or not account.email:
             return None
         return Addressee(email=account.email, display_name=account.display_name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bookstore.orders.v1 import order_pb2
+from bookstore.orders.v1.orders_errors import CurrencyMismatch
 from bookstore.orders.v1.orders_requests_pb2 import PlaceOrderRequest, RefundOrderRequest
 from bookstore.promotions.v1.quote_pb2 import Quote
 from google.type.postal_address_pb2 import PostalAddress
@@ -13,7 +14,8 @@ from google.type.postal_address_pb2 import PostalAddress
 from chassis.database import Columns, RowCodec
 from chassis.errors import FieldInvalid
 from chassis.idempotency import fingerprint
-from chassis.kernel import CurrencyMismatch, CurrencyUnknown, Money, etag
+from chassis.kernel import Money, etag
+from chassis.v1.platform_errors import CurrencyUnknown
 from chassis.wire import money_from, money_message, money_of, timestamp
 from services.orders.commands import PlaceOrderCommand
 from services.orders.order import Order, State, Transition, order_name, payment_name
@@ -47,7 +49,7 @@ def _expected_total(request: PlaceOrderRequest) -> Money:
     except CurrencyUnknown as error:
         if error.field.endswith("currency_code"):  # no cart is priced in it
             given = request.expected_total.currency_code
-            raise CurrencyMismatch(error.message, field=error.field, given=given) from error
+            raise CurrencyMismatch(given=given) from error
         raise FieldInvalid([(error.field, error.message)]) from error
 
 

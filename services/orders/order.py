@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from bookstore.orders.v1.orders_errors import LineNotFound, OrderStateInvalid, PaymentPending
+
 from chassis.kernel import Money, check_etag
 from services.orders.order_lines import Copies, OrderLine
-from services.orders.refusals import LineNotFound, OrderStateInvalid, PaymentPending
 
 CHECKOUT_TIMEOUT: Final = "CHECKOUT_TIMEOUT"
 """reject_reason of an order that was not confirmed in the time allowed."""
@@ -235,7 +236,7 @@ class Order:
         self._require(State.REFUNDED)
         check_etag(etag, self.version)
         if self.progress.work is Work.SETTLING:
-            raise PaymentPending(self.name)
+            raise PaymentPending(order=self.name)
         lines, copies = self._without(quantities or {line.book: line.left for line in self.lines if line.left})
         complete = not any(line.left for line in lines)
         amount = sum((part.amount for part in copies), start=Money.zero(self.total.currency))
@@ -275,14 +276,14 @@ class Order:
         copies: list[Copies] = []
         for book, quantity in quantities.items():
             if book not in by_book:
-                raise LineNotFound(book)
+                raise LineNotFound(book=book)
             by_book[book], part = by_book[book].refund(quantity)
             copies.append(part)
         return tuple(by_book.values()), tuple(copies)
 
     def _require(self, state: State) -> None:
         if state not in TRANSITIONS[self.state]:
-            raise OrderStateInvalid(order=self.name, state=self.state, wanted=state)
+            raise OrderStateInvalid(order=self.name, state=self.state, target=state)
 
     def _to(self, state: State, now: datetime, *, reason: str = "", **changes: Any) -> Order:
         self._require(state)

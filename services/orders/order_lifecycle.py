@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bookstore.orders.v1 import order_pb2
+from bookstore.orders.v1.orders_errors import OrderNotFound
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
@@ -17,7 +18,6 @@ from chassis.outbox import Outbox
 from services.orders import events, saga_store, store
 from services.orders.convert import order_message
 from services.orders.order import Order, order_name
-from services.orders.refusals import OrderNotFound
 from services.orders.saga import Saga
 
 
@@ -39,7 +39,7 @@ class OrderLifecycle:
 
         def cancel(before: Order) -> Order:
             if not (caller.is_staff or caller.owns(before.user)):
-                raise OrderNotFound(before.name)
+                raise OrderNotFound(order=before.name)
             return before.cancel(reason=reason, etag=etag, now=self._clock.now())
 
         order = self._changed(order_id, cancel, events.order_cancelled)
@@ -98,5 +98,5 @@ class OrderLifecycle:
 def _found(tx: Connection, order_id: str) -> Order:
     order = store.find_order(tx, order_id)
     if order is None:
-        raise OrderNotFound(order_name(order_id))
+        raise OrderNotFound(order=order_name(order_id))
     return order

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bookstore.orders.v1.orders_errors import RefundExceedsOrder
+
 from chassis.kernel import Money
-from services.orders.refusals import RefundExceedsOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bookstore.orders.v1.orders_errors import (
+    BookMissing,
+    CartEmpty,
+    CartOrdered,
+    CurrencyMismatch,
+    PriceChanged,
+    ShippingAddressRequired,
+)
 from sqlalchemy import Connection
 
 from chassis.database import Database
-from chassis.idempotency import RequestIdReused
-from chassis.kernel import Clock, CurrencyMismatch, Ids, Money, ServiceError
+from chassis.kernel import Clock, Ids, Money, ServiceError
 from chassis.outbox import Outbox
+from chassis.v1.platform_errors import RequestIdReused
 from services.orders import events, store
 from services.orders.commands import PlaceOrderCommand
 from services.orders.order import Order, Progress, State, Transition, Work
 from services.orders.ports import Basket, Carts, PricedBasket, Prices
-from services.orders.refusals import BookMissing, CartEmpty, CartOrdered, PriceChanged, ShippingAddressRequired
 from services.orders.saga import Saga
 
 
@@ -63,13 +70,13 @@ class PlaceOrder:
             return self._saga.run(order)
         concurrent = self._placed_before(command)
         if concurrent is None:
-            raise CartOrdered(basket.cart, self._order_of(basket))
+            raise CartOrdered(cart=basket.cart, order=self._order_of(basket))
         return concurrent
 
     def _basket(self, command: PlaceOrderCommand) -> Basket:
         basket = self._carts.basket(command.cart)
         if not basket.books:
-            raise CartEmpty(basket.cart)
+            raise CartEmpty(cart=basket.cart)
         return basket
 
     def _order_of(self, basket: Basket) -> str:
@@ -81,19 +88,14 @@ class PlaceOrder:
 
     def _order(self, command: PlaceOrderCommand, basket: Basket, priced: PricedBasket) -> Order:
         if priced.missing_books:
-            raise BookMissing(priced.missing_books[0])
+            raise BookMissing(book=priced.missing_books[0])
         if command.expected_total.currency != priced.total.currency:
-            raise CurrencyMismatch(
-                f"the cart is priced in {priced.total.currency}",
-                field="expected_total.currency_code",
-                expected=priced.total.currency,
-                given=command.expected_total.currency,
-            )
+            raise CurrencyMismatch(given=command.expected_total.currency)
         is_shipped = any(not line.digital for line in priced.lines)
         if is_shipped and command.shipping_address is None:
             raise ShippingAddressRequired
         if command.expected_total != priced.total:
-            raise PriceChanged(expected=command.expected_total, current=priced.total)
+            raise PriceChanged(expected=str(command.expected_total), current=str(priced.total))
         now = self._clock.now()
         return Order(
             id=self._ids.new(),
@@ -128,5 +130,5 @@ def _of_request(connection: Connection, command: PlaceOrderCommand) -> Order | N
         return None
     order_id, fingerprint = found
     if fingerprint != command.fingerprint:
-        raise RequestIdReused("the request_id was used for another request; take a new one", field="request_id")
+        raise RequestIdReused
     return store.find_order(connection, order_id)

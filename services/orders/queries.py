@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bookstore.orders.v1 import order_pb2
+from bookstore.orders.v1.orders_errors import OrderNotFound
 from sqlalchemy import bindparam, select
 
 from chassis.database import Database, Statement
@@ -15,7 +16,6 @@ from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
 from services.orders.convert import ORDER
 from services.orders.order import State, order_name
-from services.orders.refusals import OrderNotFound
 from services.orders.store import ORDERS
 
 _FIELDS: Final[Mapping[str, FilterField]] = {
@@ -51,7 +51,7 @@ class OrderQueries:
         """Returns an order, to its owner and to staff. Raises OrderNotFound."""
         order = self._database.read(lambda connection: _BY_ID.first(connection, order_id=order_id))
         if order is None or not (caller.is_staff or caller.owns(order.user)):
-            raise OrderNotFound(order_name(order_id))
+            raise OrderNotFound(order=order_name(order_id))
         return order
 
     def page(self, page: PageRequest, *, filter_text: str, order_by: str, caller: Caller) -> Page[order_pb2.Order]:

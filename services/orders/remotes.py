@@ -11,14 +11,19 @@ from contextlib import contextmanager
 from typing import Final
 
 import grpc
+from bookstore.carts.v1 import carts_errors
 from bookstore.carts.v1.carts_requests_pb2 import GetCartRequest
 from bookstore.carts.v1.carts_service_pb2_grpc import CartServiceStub
+from bookstore.inventory.v1 import inventory_errors
 from bookstore.inventory.v1 import inventory_service_pb2 as inventory
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from bookstore.inventory.v1.reservation_pb2 import Reservation, ReservationLine
+from bookstore.orders.v1.orders_errors import CartNotFound
+from bookstore.payments.v1 import payments_errors
 from bookstore.payments.v1 import payments_service_pb2 as payments
 from bookstore.payments.v1.payment_pb2 import Payment
 from bookstore.payments.v1.payments_service_pb2_grpc import PaymentServiceStub
+from bookstore.promotions.v1 import promotions_errors
 from bookstore.promotions.v1.coupon_redemption_pb2 import (
     CouponRedemption,
     RedeemCouponRequest,
@@ -28,14 +33,14 @@ from bookstore.promotions.v1.promotions_service_pb2 import BasketLine, PriceBask
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote, QuoteLine
 
-from chassis.errors import DependencyUnavailable
 from chassis.kernel import ErrorKind, Money, ServiceError
+from chassis.v1.platform_errors import DependencyUnavailable
 from chassis.wire import money_from, money_message
 from services.orders.order import CHECKOUT_TIMEOUT, Order
 from services.orders.order_lines import Copies, OrderLine, UnitDiscount
 from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
-from services.orders.refusals import CartNotFound
 
+_COUPON_UNAVAILABLE: Final = "COUPON_UNAVAILABLE"
 _DECLINES: Final = frozenset({"PAYMENT_DECLINED", "INSUFFICIENT_FUNDS", "PAYMENT_METHOD_UNKNOWN"})
 _NO_ANSWER: Final = frozenset(
     {ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED, ErrorKind.RESOURCE_EXHAUSTED, ErrorKind.INTERNAL}
@@ -66,18 +71,7 @@ def _needed(service: str) -> Iterator[None]:
     except ServiceError as error:
         if error.kind not in _NO_ANSWER:
             raise
-        raise DependencyUnavailable(f"{service} gives no answer; repeat the call", service=service) from error
-
-
-@contextmanager
-def _refusals(reasons: dict[str, str]) -> Iterator[None]:
-    """Turns refusals with one of `reasons` into StepRefused with the reject_reason it stands for."""
-    try:
-        yield
-    except ServiceError as error:
-        if error.reason not in reasons:
-            raise
-        raise StepRefused(reasons[error.reason]) from error
+        raise DependencyUnavailable(service=service, detail="it does not respond; repeat the call") from error
 
 
 class GrpcCarts:
@@ -91,10 +85,8 @@ class GrpcCarts:
         try:
             with _needed("carts"):
                 found = self._carts.GetCart(GetCartRequest(name=cart))
-        except ServiceError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                raise CartNotFound(cart) from error
-            raise
+        except carts_errors.CartNotFound as error:
+            raise CartNotFound(cart=cart) from error
         return Basket(
             cart=found.name,
             books=tuple((item.book, item.quantity) for item in found.items),
@@ -160,8 +152,12 @@ class GrpcStock:
     def reserve(self, order: Order) -> None:
         """Sets the printed copies aside. Raises StepRefused."""
         lines = [ReservationLine(book=line.book, quantity=line.quantity) for line in order.printed]
-        with _refusals({"OUT_OF_STOCK": "OUT_OF_STOCK", "RESERVATION_RELEASED": CHECKOUT_TIMEOUT}):
+        try:
             reservation = self._stock.ReserveStock(inventory.ReserveStockRequest(order=order.name, lines=lines))
+        except inventory_errors.OutOfStock as error:
+            raise StepRefused(error.reason) from error
+        except inventory_errors.ReservationReleased as error:
+            raise StepRefused(CHECKOUT_TIMEOUT) from error
         if reservation.state not in _RESERVED:  # it was made so long ago that it has ended
             raise StepRefused(CHECKOUT_TIMEOUT)
 
@@ -189,21 +185,20 @@ class GrpcCoupons:
 
     def redeem(self, order: Order, coupon: str) -> None:
         """Counts a use. Raises StepRefused."""
-        unavailable = "COUPON_UNAVAILABLE"
-        with _refusals({unavailable: unavailable, "COUPON_NOT_FOUND": unavailable}):
-            redemption = self._promotions.RedeemCoupon(
-                RedeemCouponRequest(order=order.name, coupon=coupon, user=order.user)
-            )
+        request = RedeemCouponRequest(order=order.name, coupon=coupon, user=order.user)
+        try:
+            redemption = self._promotions.RedeemCoupon(request)
+        except (promotions_errors.CouponUnavailable, promotions_errors.CouponNotFound) as error:
+            raise StepRefused(_COUPON_UNAVAILABLE) from error
         if redemption.state != CouponRedemption.STATE_REDEEMED:
-            raise StepRefused(unavailable)
+            raise StepRefused(_COUPON_UNAVAILABLE)
 
     def release(self, order: Order, coupon: str) -> None:
         """Takes the use back; a coupon that does not exist any more has none."""
         try:
             self._promotions.ReleaseCoupon(ReleaseCouponRequest(order=order.name, coupon=coupon))
-        except ServiceError as error:
-            if error.reason != "COUPON_NOT_FOUND":
-                raise
+        except promotions_errors.CouponNotFound:
+            return
 
 
 class GrpcPayments:
@@ -214,15 +209,16 @@ class GrpcPayments:
 
     def authorize(self, order: Order) -> None:
         """Has the total held. Raises StepRefused when it is declined, StepUnfinished while the provider is silent."""
-        with _refusals({"PAYMENT_VOIDED": CHECKOUT_TIMEOUT}):
-            payment = self._payments.AuthorizePayment(
-                payments.AuthorizePaymentRequest(
-                    order=order.name,
-                    user=order.user,
-                    amount=money_message(order.total),
-                    payment_method=order.payment_method,
-                )
-            )
+        request = payments.AuthorizePaymentRequest(
+            order=order.name,
+            user=order.user,
+            amount=money_message(order.total),
+            payment_method=order.payment_method,
+        )
+        try:
+            payment = self._payments.AuthorizePayment(request)
+        except payments_errors.PaymentVoided as error:
+            raise StepRefused(CHECKOUT_TIMEOUT) from error
         if payment.state == Payment.STATE_DECLINED:
             raise StepRefused(payment.decline_reason if payment.decline_reason in _DECLINES else "PAYMENT_DECLINED")
         _require(payment, _SECURED)
@@ -235,9 +231,7 @@ class GrpcPayments:
         """Gives the hold up; False when the buyer is charged already."""
         try:
             payment = self._payments.VoidPayment(payments.VoidPaymentRequest(name=_payment(order)))
-        except ServiceError as error:
-            if error.reason != "PAYMENT_STATE_INVALID":
-                raise
+        except payments_errors.PaymentStateInvalid:
             return False
         _require(payment, _NOT_HELD)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import grpc
+from bookstore.orders.v1.orders_errors import OrderNotFound
 from bookstore.orders.v1.orders_requests_pb2 import WatchOrderResponse
 
 from chassis.database import Database
@@ -13,7 +14,6 @@ from chassis.watches import Send, Update, Watches
 from services.orders import store
 from services.orders.convert import order_message
 from services.orders.order import WATCHED_TO_THE_END, Order, order_name
-from services.orders.refusals import OrderNotFound
 
 
 class WatchOrder:
@@ -28,7 +28,7 @@ class WatchOrder:
         """Opens a watch of the caller's order. Raises OrderNotFound, to everyone but the owner, and Overloaded."""
         order = self._find(order_id)
         if order is None or not caller.owns(order.user):
-            raise OrderNotFound(order_name(order_id))
+            raise OrderNotFound(order=order_name(order_id))
         self.watches.open(order_id, update_of(order), owner=order.user, context=context, send=send)
 
     def versions(self, names: Collection[str]) -> Mapping[str, int]:
@@ -39,7 +39,7 @@ class WatchOrder:
         """Returns the order with this id as it is. Raises OrderNotFound."""
         order = self._find(name)
         if order is None:
-            raise OrderNotFound(order_name(name))
+            raise OrderNotFound(order=order_name(name))
         return update_of(order)
 
     def _find(self, order_id: str) -> Order | None:

@@ -7,13 +7,13 @@ the worker takes up under the same key.
 from __future__ import annotations
 
 import structlog
+from bookstore.payments.v1.payments_errors import ProviderTimeout, ProviderUnavailable
 
 from chassis.database import Database
 from chassis.kernel import Money
 from services.payments.domain import Charge, Payment, Reaction, Step
 from services.payments.provider import PaymentProvider
 from services.payments.recording import Recording
-from services.payments.refusals import ProviderTimeout, ProviderUnavailable
 from services.payments.store import Task
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Collecting:
         for task in self._database.transact(self._recording.claim_due):
             try:
                 payment = self._ask(task)
-            except ProviderUnavailable as error:
+            except (ProviderTimeout, ProviderUnavailable) as error:
                 _log.warning("the provider is silent", payment=task.payment_id, step=task.step, error=error.message)
             except Exception as error:  # noqa: BLE001  # what one payment meets must not hold up the others
                 _log.error("payment cannot be worked on", payment=task.payment_id, step=task.step, exc_info=error)
@@ -80,7 +80,7 @@ class Collecting:
         """Asks, and makes sure that the step has come to its end: the provider may have decided otherwise."""
         payment = self._ask(task)
         if payment.reaction(task.step) is Reaction.ASK:
-            raise ProviderUnavailable(f"the provider has not finished to {task.step.lower()} {payment.name}")
+            raise ProviderUnavailable(detail=f"the provider has not finished to {task.step.lower()} {payment.name}")
         return payment
 
     def _ask(self, task: Task) -> Payment:

@@ -8,8 +8,15 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final
 
-from chassis.kernel import CurrencyMismatch, Money
-from services.payments.refusals import PaymentMismatch, PaymentStateInvalid, PaymentVoided, RefundExceedsCapture
+from bookstore.payments.v1.payments_errors import (
+    CurrencyMismatch,
+    PaymentMismatch,
+    PaymentStateInvalid,
+    PaymentVoided,
+    RefundExceedsCapture,
+)
+
+from chassis.kernel import Money
 
 
 class ProviderContradiction(RuntimeError):
@@ -194,7 +201,7 @@ class Payment:
         """What the step comes to now. Raises PaymentStateInvalid when that is a refusal."""
         reaction = REACTIONS[self.state][step]
         if reaction is Reaction.REFUSE:
-            raise PaymentStateInvalid(self.name, self.state, step.lower())
+            raise PaymentStateInvalid(payment=self.name, state=self.state, step=step.lower())
         return reaction
 
     def settles(self, step: Step) -> bool:
@@ -208,9 +215,9 @@ class Payment:
             self.amount,
             self.method,
         ):
-            raise PaymentMismatch(self.name)
+            raise PaymentMismatch(payment=self.name)
         if self.state is State.VOIDED and not self.authorized_minor:
-            raise PaymentVoided(self.name)
+            raise PaymentVoided(payment=self.name)
 
     def require_refundable(self, asked: Money, under_way_minor: int) -> None:
         """Raises PaymentStateInvalid, CurrencyMismatch and RefundExceedsCapture.
@@ -219,16 +226,11 @@ class Payment:
         """
         self.reaction(Step.REFUND)
         if asked.currency != self.due.currency:
-            raise CurrencyMismatch(
-                f"{self.name} is in {self.due.currency}",
-                field="amount.currency_code",
-                expected=self.due.currency,
-                given=asked.currency,
-            )
+            raise CurrencyMismatch(expected=self.due.currency, given=asked.currency)
         spoken_for = self.refunded_minor + under_way_minor
         if asked.minor > self.captured_minor - spoken_for:
             raise RefundExceedsCapture(
-                captured=self.money(self.captured_minor), refunded=self.money(spoken_for), asked=asked
+                asked=str(asked), captured=str(self.money(self.captured_minor)), refunded=str(self.money(spoken_for))
             )
 
     def learn(self, answer: Answer, now: datetime) -> Payment:

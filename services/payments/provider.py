@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bookstore.payments.v1.payments_errors import ProviderTimeout, ProviderUnavailable
+
 from chassis.breaker import Breaker
 from chassis.kernel import Clock, Money
 from services.payments.domain import Answer
-from services.payments.refusals import ProviderUnavailable
 
 
 class PaymentProvider(Protocol):
@@ -40,8 +41,10 @@ class GuardedProvider:
     def __init__(self, provider: PaymentProvider, clock: Clock) -> None:
         self._provider = provider
         self._breaker = Breaker(
-            is_failure=lambda error: isinstance(error, ProviderUnavailable),
-            rejection=lambda: ProviderUnavailable("the provider failed repeatedly and is not called for a moment"),
+            is_failure=lambda error: isinstance(error, (ProviderTimeout, ProviderUnavailable)),
+            rejection=lambda: ProviderUnavailable(
+                detail="the provider failed repeatedly and is not called for a moment"
+            ),
             clock=clock,
         )
 

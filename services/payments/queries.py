@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bookstore.payments.v1 import payment_pb2
+from bookstore.payments.v1.payments_errors import PaymentNotFound
 from sqlalchemy import bindparam, select
 
 from chassis.database import Database, Statement
@@ -15,7 +16,6 @@ from chassis.paging import Page, PageRequest
 from services.payments import store
 from services.payments.convert import PAYMENT, trial_balance_message
 from services.payments.domain import State, payment_name
-from services.payments.refusals import PaymentNotFound
 from services.payments.store import PAYMENTS
 
 _BY_ID: Final = Statement(select(*PAYMENT.columns).where(PAYMENTS.c.id == bindparam("payment_id")), PAYMENT)
@@ -47,7 +47,7 @@ class PaymentQueries:
         payment = self._database.read(lambda connection: _BY_ID.first(connection, payment_id=payment_id))
         trusted = caller.is_staff or caller.user is None  # without a user only the services of the contract get here
         if payment is None or not (trusted or caller.owns(payment.user)):
-            raise PaymentNotFound(payment_name(payment_id))
+            raise PaymentNotFound(payment=payment_name(payment_id))
         return payment
 
     def page(self, filter_text: str, order_by: str, page: PageRequest) -> Page[payment_pb2.Payment]:

@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from bookstore.payments.v1.payments_errors import PaymentNotFound
 from sqlalchemy import Connection
 
-from chassis.idempotency import RequestIdReused
 from chassis.kernel import Backoff, Clock, Money
 from chassis.outbox import Outbox
+from chassis.v1.platform_errors import RequestIdReused
 from services.payments import events, store
 from services.payments.domain import Answer, Charge, Payment, Reaction, State, Step, payment_name
-from services.payments.refusals import PaymentNotFound
 from services.payments.store import Task
 
 _FIRST_DUE: Final = timedelta(seconds=10)
@@ -85,7 +85,7 @@ class Recording:
             return payment, self._meant(tx, payment, Step.REFUND, key, amount)
         minor, is_open = before
         if payment.money(minor) != amount:
-            raise RequestIdReused("the request_id was used for another refund; take a new one", field="request_id")
+            raise RequestIdReused
         return payment, self._meant(tx, payment, Step.REFUND, key, amount) if is_open else None
 
     def learn(self, tx: Connection, task: Task, answer: Answer) -> Payment:
@@ -129,7 +129,7 @@ class Recording:
         """The payment. Raises PaymentNotFound."""
         payment = store.find_payment(tx, payment_id)
         if payment is None:
-            raise PaymentNotFound(payment_name(payment_id))
+            raise PaymentNotFound(payment=payment_name(payment_id))
         return payment
 
     def _begin(self, tx: Connection, payment: Payment, step: Step) -> Task | None:

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from bookstore.payments.v1.payments_errors import ProviderTimeout
 from sqlalchemy import Connection, bindparam, select, update
 
 from chassis.database import Columns, Database, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Clock, Money
 from services.payments.domain import Answer, Status
-from services.payments.refusals import ProviderTimeout
 from services.payments.sandbox_books import PROVIDER_PAYMENTS, PROVIDER_REQUESTS
 
 SLOW: Final = timedelta(seconds=2)
@@ -148,7 +148,7 @@ class SandboxProvider:
 
         held, fresh = self._database.transact(step)
         if fresh and held.method == _LOST_ANSWER:
-            raise ProviderTimeout("the provider did not answer in time")
+            raise ProviderTimeout
         return held
 
 

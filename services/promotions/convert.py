@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from bookstore.promotions.v1 import coupon_redemption_pb2, promotion_pb2, promotions_service_pb2
+from bookstore.promotions.v1.promotions_errors import AmountInvalid
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money as MoneyMessage
 
 from chassis.errors import FieldInvalid
-from chassis.kernel import CurrencyUnknown, Money, etag
+from chassis.kernel import Money, etag
 from chassis.requests import changed_fields
+from chassis.v1.platform_errors import CurrencyUnknown
 from chassis.wire import moment, money_from, money_message, timestamp
 from services.promotions.domain import (
-    AmountInvalid,
     Benefit,
     BuyXGetY,
     Condition,
@@ -149,7 +150,7 @@ def _money(message: MoneyMessage, field: str) -> Money:
     try:
         return money_from(message, field=field)
     except CurrencyUnknown as error:
-        raise AmountInvalid(error.message, field=error.field) from error
+        raise AmountInvalid(detail=error.message, field=error.field) from error
 
 
 # The fields of Terms, which bear the names of the contract's; the benefit is one of two.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bookstore.promotions.v1 import coupon_redemption_pb2
+from bookstore.promotions.v1.promotions_errors import CouponNotFound, CouponUnavailable
 from sqlalchemy import Connection
 
 from chassis.idempotency import Answers
@@ -16,7 +17,7 @@ from chassis.kernel import Clock
 from chassis.outbox import Outbox
 from services.promotions import events, store
 from services.promotions.convert import redemption_message
-from services.promotions.domain import CouponNotFound, CouponUnavailable, Redemption, Stage
+from services.promotions.domain import Redemption, Stage
 
 
 class Coupons:
@@ -42,17 +43,17 @@ class Coupons:
         known = store.find_redemption(tx, order, coupon)
         if known is not None:
             if known.released:
-                raise CouponUnavailable(coupon, f"was released for {order} before")
+                raise CouponUnavailable(coupon=coupon, detail=f"it was released for {order}")
             return known
         now = self._clock.now()
         promotion = store.promotion_with_coupon(tx, coupon)
         if promotion is None or promotion.delete_time is not None:
-            raise CouponNotFound(coupon)
+            raise CouponNotFound(coupon=coupon)
         if promotion.stage(now) is not Stage.ACTIVE:
-            raise CouponUnavailable(coupon, "is not active")
+            raise CouponUnavailable(coupon=coupon, detail="it is not active")
         count = store.count_redemption(tx, promotion.id)
         if count is None:
-            raise CouponUnavailable(coupon, "was used as often as allowed")
+            raise CouponUnavailable(coupon=coupon, detail="it was redeemed as often as allowed")
         use = Redemption(order=order, coupon=coupon, promotion_id=promotion.id, released=False, create_time=now)
         store.add_redemption(tx, use)
         self._outbox.append(tx, events.coupon_redeemed(use, count, now), aggregate=_aggregate(use), version=use.version)
@@ -75,7 +76,7 @@ class Coupons:
     def _never_used(self, tx: Connection, order: str, coupon: str) -> Redemption:
         promotion = store.promotion_with_coupon(tx, coupon)
         if promotion is None:
-            raise CouponNotFound(coupon)
+            raise CouponNotFound(coupon=coupon)
         use = Redemption(order=order, coupon=coupon, promotion_id=promotion.id, released=True, create_time=None)
         store.add_redemption(tx, use)
         return use

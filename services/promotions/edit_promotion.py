@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bookstore.promotions.v1 import promotion_pb2
+from bookstore.promotions.v1.promotions_errors import CouponTaken, PromotionExists, PromotionNotFound
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -16,14 +17,7 @@ from chassis.kernel import Clock, Ids
 from chassis.outbox import Outbox
 from services.promotions import events, store
 from services.promotions.convert import promotion_message
-from services.promotions.domain import (
-    CouponTaken,
-    Promotion,
-    PromotionExists,
-    PromotionNotFound,
-    Terms,
-    promotion_name,
-)
+from services.promotions.domain import Promotion, Terms, promotion_name
 
 
 class EditPromotion:
@@ -46,7 +40,7 @@ class EditPromotion:
             promotion = Promotion(id=promotion_id or self._ids.new(), terms=terms, create_time=now, update_time=now)
             if not store.add_promotion(tx, promotion):
                 if store.find_promotion(tx, promotion.id) is not None:
-                    raise PromotionExists(promotion.name)
+                    raise PromotionExists(promotion=promotion.name)
                 raise CouponTaken
             self._publish(tx, promotion, events.promotion_created)
             return self._message(promotion)
@@ -62,7 +56,7 @@ class EditPromotion:
         def update(tx: Connection) -> promotion_pb2.Promotion:
             before = _found(tx, promotion_id)
             if before.delete_time is not None:
-                raise PromotionNotFound(before.name)
+                raise PromotionNotFound(promotion=before.name)
             after = before.revise(replace(before.terms, **changes), etag=etag, now=self._clock.now())
             coupon = after.terms.coupon_code
             if coupon is not None and coupon != before.terms.coupon_code:
@@ -102,5 +96,5 @@ class EditPromotion:
 def _found(tx: Connection, promotion_id: str) -> Promotion:
     promotion = store.find_promotion(tx, promotion_id)
     if promotion is None:
-        raise PromotionNotFound(promotion_name(promotion_id))
+        raise PromotionNotFound(promotion=promotion_name(promotion_id))
     return promotion

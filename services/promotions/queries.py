@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from bookstore.promotions.v1 import promotion_pb2
+from bookstore.promotions.v1.promotions_errors import PromotionNotFound
 
 from chassis.database import Database
 from chassis.database.listing import Listing
-from chassis.interceptors.access import RoleRequired
 from chassis.kernel import Caller, Clock
 from chassis.paging import Page, PageRequest
+from chassis.v1.platform_errors import RoleRequired
 from services.promotions import store
 from services.promotions.convert import promotion_message
-from services.promotions.domain import PromotionNotFound, promotion_name
+from services.promotions.domain import promotion_name
 from services.promotions.store import LIVING, PROMOTION, PROMOTIONS, PUBLIC
 
 _LISTING: Final = Listing(
@@ -37,7 +38,7 @@ class PromotionQueries:
         now = self._clock.now()
         found = self._database.read(lambda connection: store.find_promotion(connection, promotion_id))
         if found is None or found.delete_time is not None or not (caller.is_staff or found.is_public(now)):
-            raise PromotionNotFound(promotion_name(promotion_id))
+            raise PromotionNotFound(promotion=promotion_name(promotion_id))
         return promotion_message(found, now, for_staff=caller.is_staff)
 
     def page(self, page: PageRequest, caller: Caller, *, show_all: bool) -> Page[promotion_pb2.Promotion]:
@@ -46,7 +47,7 @@ class PromotionQueries:
         Raises PageTokenInvalid, RoleRequired.
         """
         if show_all and not caller.is_staff:
-            raise RoleRequired("only staff see promotions that are not public", field="show_all")
+            raise RoleRequired(detail="only staff see promotions that are not public", field="show_all")
         now = self._clock.now()
         found = self._database.read(
             lambda connection: _LISTING.page(connection, page, living=True, now=None if show_all else now)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bookstore.promotions.v1.promotions_errors import BookNotFound, CurrencyMismatch
+
 from chassis.database import Database
 from chassis.kernel import Clock, Money
 from services.promotions import store
 from services.promotions.basket import Item, PricedBasket
-from services.promotions.domain import BookNotFound, CurrencyMismatch, Promotion, Stage
+from services.promotions.domain import Promotion, Stage
 from services.promotions.pricing import price_basket
 from services.promotions.remotes import Catalog
 
@@ -68,7 +70,7 @@ class Quoting:
         found = self._catalog.items(quantities)
         missing = tuple(book for book in quantities if book not in found)
         if missing and not allow_missing:
-            raise BookNotFound(missing[0])
+            raise BookNotFound(book=missing[0])
         items = [found[book] for book in quantities if book in found]
         currency = _currency_of(items) or self._currency
         basket = price_basket(
@@ -89,7 +91,7 @@ def _currency_of(items: Sequence[Item]) -> str | None:
     currencies = [item.unit_price.currency for item in items]
     for item in items:
         if item.unit_price.currency != currencies[0]:
-            raise CurrencyMismatch(item.book, item.unit_price.currency, currencies[0])
+            raise CurrencyMismatch(book=item.book, currency=item.unit_price.currency, other=currencies[0])
     return currencies[0] if currencies else None
 
 

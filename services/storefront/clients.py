@@ -9,19 +9,18 @@ import grpc
 from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.catalog.v1.catalog_service_pb2 import BatchGetBooksRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from bookstore.inventory.v1.inventory_errors import StockNotFound
 from bookstore.inventory.v1.inventory_service_pb2 import GetStockRequest
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from bookstore.inventory.v1.stock_pb2 import Stock
 from bookstore.promotions.v1.promotion_pb2 import Promotion
 from bookstore.promotions.v1.promotions_service_pb2 import ListPromotionsRequest
 from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionServiceStub
+from bookstore.storefront.v1.storefront_errors import BookNotFound
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from chassis.errors import RemoteError
 from chassis.health import Health, read_health
-from chassis.kernel import ErrorKind
-from services.storefront.domain import BookNotFound
 
 _OPTIONAL_SECONDS: Final = 0.5  # an optional part may not take most of the page's two seconds
 _HEALTH_SECONDS: Final = 1.0
@@ -69,7 +68,7 @@ class GrpcCatalog:
         """An active book, for everybody: staff too see the page as it is shown. Raises BookNotFound."""
         found = self._stub.BatchGetBooks(BatchGetBooksRequest(names=[name], allow_missing=True)).books
         if not found:
-            raise BookNotFound(f"{name} is not in the catalog", book=name)
+            raise BookNotFound(book=name)
         return found[0]
 
 
@@ -83,10 +82,8 @@ class GrpcInventory:
         """The stock of a book as customers see it; None when no copy ever arrived."""
         try:
             stock = self._stub.GetStock(GetStockRequest(name=f"stocks/{book_id}"), timeout=_OPTIONAL_SECONDS)
-        except RemoteError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
+        except StockNotFound:
+            return None
         stock.ClearField("on_hand")
         stock.ClearField("reserved")
         return stock

@@ -6,15 +6,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from chassis.kernel import ErrorKind, ServiceError
-
-
-class BookNotFound(ServiceError):
-    """The catalog has no such book, or it is deleted; metadata `book`."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "BOOK_NOT_FOUND"
-
 
 class Availability(Enum):
     """Whether a book can be had."""

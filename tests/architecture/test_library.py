@@ -12,7 +12,7 @@ import chassis
 PROGRAM = """
 import sys
 sys.path[:0] = sys.argv[1:]
-import chassis, chassis.contract, chassis.kernel
+import chassis, chassis.contract, chassis.errors, chassis.kernel
 from chassis.v1 import policy_pb2
 print(policy_pb2.DESCRIPTOR.package, sorted({name.split(".")[0] for name in sys.modules} & {"bookstore", "services"}))
 """

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.interceptors.server_call import UNDECLARED
 from tests.e2e.shop import Client, sign_in
 from tests.e2e.stack import Bookstore
 
@@ -22,6 +23,9 @@ def bookstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bookstore]:
         store.interrupt()
     finally:
         store.kill()
+    logs = (log.read_text(errors="replace").splitlines() for log in (store.data_dir / "logs").glob("*.log"))
+    undeclared = [line for lines in logs for line in lines if UNDECLARED in line]
+    assert undeclared == [], "an RPC returned an error that its contract does not list"
 
 
 @pytest.fixture(scope="session")

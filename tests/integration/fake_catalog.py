@@ -6,23 +6,16 @@ import threading
 
 import grpc
 from bookstore.catalog.v1.book_pb2 import Book
+from bookstore.catalog.v1.catalog_errors import BookNotFound
 from bookstore.catalog.v1.catalog_service_pb2 import BatchGetBooksRequest, BatchGetBooksResponse
 from bookstore.catalog.v1.catalog_service_pb2_grpc import (
     CatalogServiceServicer,
     add_CatalogServiceServicer_to_server,
 )
 
-from chassis.errors import DependencyUnavailable
-from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
+from chassis.v1.platform_errors import StorageUnavailable
 from tests.money import euros
-
-
-class BookNotFound(ServiceError):
-    """A book is not in this catalog."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "BOOK_NOT_FOUND"
 
 
 def book(
@@ -61,10 +54,10 @@ class FakeCatalog(CatalogServiceServicer):
         with self._lock:
             self.calls += 1
             if self.down:
-                raise DependencyUnavailable("the catalog is switched off", service="catalog")
+                raise StorageUnavailable
             found = [self._books[name] for name in request.names if name in self._books]
         if len(found) < len(request.names) and not request.allow_missing:
-            raise BookNotFound("a book is unknown")
+            raise BookNotFound(book=request.names[0])
         return BatchGetBooksResponse(books=found)
 
     def build(self, runtime: Runtime) -> Service:

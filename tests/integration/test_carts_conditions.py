@@ -30,13 +30,13 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import (
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote, QuoteLine
 from google.type.money_pb2 import Money
 
-from chassis.errors import DependencyUnavailable
 from chassis.inbox import Consumer
 from chassis.kernel import SystemIds
 from chassis.outbox import Outbox, Relay
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import FakeClock, Served, refused, running
 from chassis.testing_broker import FakeBroker
+from chassis.v1.platform_errors import StorageUnavailable
 from services.carts.app import build
 from tests.integration.fake_catalog import FakeCatalog, book
 
@@ -56,7 +56,7 @@ class FakePromotions(PromotionServiceServicer):
         with self._lock:
             self.calls += 1
         if self.down:
-            raise DependencyUnavailable("promotions are switched off", service="promotions")
+            raise StorageUnavailable
         euro = Money(currency_code="EUR", units=1)
         lines = [
             QuoteLine(book=line.book, title=line.book, quantity=line.quantity, unit_price=euro)

@@ -15,15 +15,8 @@ import pytest
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 
-from chassis.database import (
-    Database,
-    Instant,
-    NestedTransaction,
-    StorageUnavailable,
-    announce,
-    insert_if_absent,
-)
-from chassis.errors import DeadlinePassed
+from chassis.database import Database, Instant, NestedTransaction, announce, insert_if_absent
+from chassis.v1.platform_errors import DeadlinePassed, StorageUnavailable
 from tests.limits import HANG_SECONDS
 
 metadata = MetaData()

@@ -26,7 +26,7 @@ from chassis.trace_collector import CollectorUnavailable, probe_collector
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    context = ServerContext(service="catalog", ids=SystemIds(), answers=None, mutual_tls=False)
+    context = ServerContext(ids=SystemIds(), answers=None, mutual_tls=False)
     settings = ChassisSettings(data_dir=tmp_path, drain_seconds=0)
     started = Server(
         Service(name="catalog", servicers=()), settings=settings, context=context, credentials=None, version="1.0"

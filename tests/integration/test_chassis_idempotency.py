@@ -14,9 +14,10 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from chassis.database import Database
-from chassis.idempotency import AnswerExists, Answers, RequestIdReused, RequestKey, current_request
+from chassis.idempotency import AnswerExists, Answers, RequestKey, current_request
 from chassis.schema import ANSWERS, chassis_tables
 from chassis.testing import FakeClock
+from chassis.v1.platform_errors import RequestIdReused
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import Account
 

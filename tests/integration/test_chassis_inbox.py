@@ -12,13 +12,14 @@ from opentelemetry import trace
 from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, Text, func, insert, select
 
 from chassis.broker import BrokerUnavailable, NatsBroker, Outgoing
-from chassis.database import Database, StorageUnavailable
+from chassis.database import Database
 from chassis.inbox import Consumer, EventContext, Subscription, Unreadable, event_context, redrive
 from chassis.kernel import SystemIds
 from chassis.outbox import Outbox, Relay
 from chassis.schema import DEAD_LETTERS, INBOX, chassis_tables
 from chassis.testing import FakeClock
 from chassis.testing_broker import FakeBroker
+from chassis.v1.platform_errors import StorageUnavailable
 from tests.integration.real_parts import NatsServer
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import ThingForgotten, ThingHappened, thing_happened
@@ -164,7 +165,7 @@ def test_after_eight_deliveries_an_event_is_put_aside_with_its_reason(
 def test_trouble_with_the_database_puts_nothing_aside(
     consumer: Consumer, broker: FakeBroker, database: Database, handler: Handler, clock: FakeClock
 ) -> None:
-    handler.failing, handler.error = 10, StorageUnavailable("planned")
+    handler.failing, handler.error = 10, StorageUnavailable()
     broker.publish([message("a")])
     for _ in range(11):
         consumer.run(AT_ONCE)

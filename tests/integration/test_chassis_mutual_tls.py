@@ -45,7 +45,7 @@ def address(folder: Path) -> Iterator[str]:
     server = Server(
         Service(name="inventory", servicers=(Servicer(register, implementation),)),
         settings=ChassisSettings(traces=TraceExport.OFF, drain_seconds=1),
-        context=ServerContext(service="inventory", ids=SystemIds(), answers=None, mutual_tls=True),
+        context=ServerContext(ids=SystemIds(), answers=None, mutual_tls=True),
         credentials=credentials,
     )
     server.start()

@@ -20,7 +20,8 @@ from chassis.database import Database, Instant, RowCodec
 from chassis.database.listing import Listing
 from chassis.errors import FieldInvalid
 from chassis.filtering import number_field
-from chassis.paging import Order, OrderKey, Page, PageRequest, PageTokenInvalid, page_request
+from chassis.paging import Order, OrderKey, Page, PageRequest, page_request
+from chassis.v1.platform_errors import PageTokenInvalid
 from tests.sample_protos import ListThingsRequest, ListUncappedRequest
 
 metadata = MetaData()

@@ -69,8 +69,9 @@ def test_the_service_of_the_readme_runs(folder: Path) -> None:
                 greet: grpc.UnaryUnaryMultiCallable[bytes, bytes]
                 greet = channel.unary_unary("/demo.greeter.v1.GreeterService/Greet")
                 assert greet(b"\n\x03Ada", timeout=HANG_SECONDS) == b"\n\nHello, Ada"
-                with refused(grpc.StatusCode.INVALID_ARGUMENT, "NAME_MISSING"):
+                with refused(grpc.StatusCode.INVALID_ARGUMENT, "NAME_MISSING") as refusal:
                     greet(b"", timeout=HANG_SECONDS)
+                assert refusal.domain == "greeter.demo"
             process.send_signal(signal.SIGTERM)
             assert process.wait(HANG_SECONDS) == 0
         finally:

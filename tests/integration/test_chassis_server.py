@@ -12,26 +12,24 @@ from uuid import uuid4
 import grpc
 import pytest
 from bookstore.catalog.v1 import book_pb2, catalog_service_pb2, catalog_service_pb2_grpc
+from bookstore.catalog.v1.catalog_errors import BookNotFound
 from bookstore.inventory.v1 import inventory_service_pb2, inventory_service_pb2_grpc, reservation_pb2
 from bookstore.orders.v1 import orders_requests_pb2, orders_service_pb2_grpc
 from opentelemetry import trace
+from structlog.testing import capture_logs
 
 from chassis.call import caller, remaining
 from chassis.channel import open_channel
+from chassis.contract import methods_of
+from chassis.interceptors.server_call import log_undeclared
 from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import TEST_TOKENS, Served, refused, running
+from chassis.v1.platform_errors import StorageUnavailable
 from tests.limits import HANG_SECONDS
 
 GetBook = catalog_service_pb2.GetBookRequest
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
-
-
-class OutOfShelves(ServiceError):
-    """A domain error of the test."""
-
-    kind = ErrorKind.FAILED_PRECONDITION
-    reason = "OUT_OF_SHELVES"
 
 
 class Catalog(catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -117,10 +115,50 @@ def test_access_is_checked_before_the_request_is_looked_at(stub: catalog_service
 def test_a_domain_error_arrives_with_code_reason_domain_and_metadata(
     catalog: Catalog, stub: catalog_service_pb2_grpc.CatalogServiceStub
 ) -> None:
-    catalog.get = raising(OutOfShelves("no room", shelf="7"))
-    with refused(grpc.StatusCode.FAILED_PRECONDITION, "OUT_OF_SHELVES") as refusal:
+    catalog.get = raising(BookNotFound(book="books/7"))
+    with refused(grpc.StatusCode.NOT_FOUND, "BOOK_NOT_FOUND") as refusal:
         stub.GetBook(GetBook(name="books/1"))
-    assert (refusal.domain, refusal.metadata, refusal.message) == ("catalog.bookstore", {"shelf": "7"}, "no room")
+    assert (refusal.domain, refusal.metadata) == ("catalog.bookstore", {"book": "books/7"})
+    assert refusal.message == "books/7 is not in the catalog"
+
+
+def test_an_error_of_another_service_is_caught_by_its_class(served: Served, catalog: Catalog) -> None:
+    catalog.get = raising(BookNotFound(book="books/7"))
+    with _channel(served) as channel, pytest.raises(BookNotFound) as caught:
+        catalog_service_pb2_grpc.CatalogServiceStub(channel).GetBook(GetBook(name="books/7"))
+    assert (caught.value.kind, caught.value.metadata) == (ErrorKind.NOT_FOUND, {"book": "books/7"})
+    assert caught.value.message == "books/7 is not in the catalog"
+
+
+class NotInTheContract(ServiceError):
+    """An error that no RPC lists."""
+
+    kind = ErrorKind.NOT_FOUND
+    reason = "BOOK_NOT_FOUND"
+    domain = "elsewhere.bookstore"
+
+
+def test_an_error_that_the_contract_of_the_method_does_not_list_fails_the_test_and_is_returned(tmp_path: Path) -> None:
+    catalog = Catalog()  # type: ignore[abstract]
+    catalog.get = raising(NotInTheContract("gone"))
+
+    def build(_: Runtime) -> Service:
+        register = catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server
+        return Service(name="catalog", servicers=(Servicer(register, catalog),))
+
+    with (
+        pytest.raises(AssertionError, match=r"CatalogService/GetBook returned elsewhere.bookstore BOOK_NOT_FOUND"),
+        running("catalog", build, folder=tmp_path, migrations=False) as served,
+        refused(grpc.StatusCode.NOT_FOUND, "BOOK_NOT_FOUND"),
+    ):
+        served.stub(catalog_service_pb2_grpc.CatalogServiceStub).GetBook(GetBook(name="books/1"))
+
+
+def test_a_process_logs_an_error_that_the_contract_does_not_list() -> None:
+    with capture_logs() as logs:
+        log_undeclared(methods_of("bookstore.catalog.v1.CatalogService")["GetBook"], NotInTheContract("gone"))
+    assert logs[0]["log_level"] == "error"
+    assert (logs[0]["method"], logs[0]["reason"]) == ("/bookstore.catalog.v1.CatalogService/GetBook", "BOOK_NOT_FOUND")
 
 
 def test_the_text_of_an_unexpected_error_stays_inside(
@@ -199,7 +237,7 @@ def test_staff_methods_need_a_token_and_then_the_role(served: Served) -> None:
         served.stub(catalog_service_pb2_grpc.CatalogServiceStub).UpdateBook(request)
     with refused(grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED") as refusal:
         served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1").UpdateBook(request)
-    assert refusal.message == "this needs the role staff"
+    assert refusal.message == "this requires the role staff"
     admin = served.stub(catalog_service_pb2_grpc.CatalogServiceStub, user="users/1", roles=("admin",))
     assert admin.UpdateBook(request).title == "New"
 
@@ -327,19 +365,12 @@ def test_streams_cannot_take_all_threads(served: Served, orders: Orders) -> None
     assert all(next(stream).last for stream in streams)
 
 
-class Unavailable(ServiceError):
-    """A passing failure of the test."""
-
-    kind = ErrorKind.UNAVAILABLE
-    reason = "STORAGE_UNAVAILABLE"
-
-
 def _channel(served: Served) -> grpc.Channel:
     return open_channel("catalog", caller="carts", addresses=[served.address], credentials=None)
 
 
 def test_a_read_is_repeated_after_a_passing_failure(served: Served, catalog: Catalog) -> None:
-    failures = iter([Unavailable("passing"), Unavailable("passing")])
+    failures = iter([StorageUnavailable(), StorageUnavailable()])
 
     def flaky(request: Any, _: grpc.ServicerContext) -> Any:
         for failure in failures:
@@ -377,7 +408,7 @@ def test_the_breaker_opens_after_repeated_failures_and_names_the_service(served:
 
     def broken(request: Any, _: grpc.ServicerContext) -> Any:
         calls.append(request.name)
-        raise Unavailable("down")
+        raise StorageUnavailable()
 
     catalog.get = broken
     with _channel(served) as channel:
@@ -405,14 +436,14 @@ def test_a_traced_call_carries_its_context_and_fails_with_typed_errors(served: S
 
     def note(request: Any, context: grpc.ServicerContext) -> Any:
         seen.extend(str(value) for key, value in context.invocation_metadata() if key == "traceparent")
-        raise OutOfShelves("no room", shelf="7")
+        raise BookNotFound(book="books/7")
 
     catalog.get = note
     parent = trace.NonRecordingSpan(trace.SpanContext(7, 7, is_remote=True, trace_flags=trace.TraceFlags(1)))
     with (
         trace.use_span(parent),
         open_channel("catalog", caller="carts", addresses=[served.address], credentials=None, traced=True) as channel,
-        refused(grpc.StatusCode.FAILED_PRECONDITION, "OUT_OF_SHELVES"),
+        refused(grpc.StatusCode.NOT_FOUND, "BOOK_NOT_FOUND"),
     ):
         catalog_service_pb2_grpc.CatalogServiceStub(channel).GetBook(GetBook(name="books/1"))
     assert seen[0].startswith(f"00-{7:032x}-")

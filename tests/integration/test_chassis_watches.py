@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from bookstore.orders.v1.order_pb2 import Order
+from bookstore.orders.v1.orders_errors import OrderNotFound
 from bookstore.orders.v1.orders_requests_pb2 import GetOrderRequest, WatchOrderRequest, WatchOrderResponse
 from bookstore.orders.v1.orders_service_pb2_grpc import (
     OrderServiceServicer,
@@ -19,7 +20,6 @@ from bookstore.orders.v1.orders_service_pb2_grpc import (
 )
 
 from chassis.call import caller
-from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import TEST_TOKENS, Served, refused, running
 from chassis.watches import Send, Update, Watches, non_blocking
@@ -28,13 +28,6 @@ from tests.limits import HANG_SECONDS
 
 Stream = Iterator[WatchOrderResponse]
 LAST = 1000  # the version after which nothing changes
-
-
-class OrderNotFound(ServiceError):
-    """An error of the test."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "ORDER_NOT_FOUND"
 
 
 class Orders(OrderServiceServicer):
@@ -68,7 +61,7 @@ class Orders(OrderServiceServicer):
     @non_blocking
     def WatchOrder(self, request: WatchOrderRequest, context: grpc.ServicerContext, send: Send) -> None:
         if request.name == "orders/none":
-            raise OrderNotFound("there is none")
+            raise OrderNotFound(order=request.name)
         self.stored.setdefault(request.name, 1)
         owner = caller().user or ""
         self.watches.open(request.name, self.update(request.name), owner=owner, context=context, send=send)

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from bookstore.identity.v1.identity_errors import UserNotFound
 from bookstore.identity.v1.identity_service_pb2 import GetUserRequest
 from bookstore.identity.v1.identity_service_pb2_grpc import (
     IdentityServiceServicer,
@@ -28,15 +29,15 @@ from sqlalchemy import select
 
 from chassis.call import caller
 from chassis.database import Database
-from chassis.errors import DependencyUnavailable
 from chassis.inbox import Consumer
-from chassis.kernel import ErrorKind, ServiceError, SystemIds
 from chassis.kernel import Money as BookPrice
+from chassis.kernel import SystemIds
 from chassis.migrations import drift
 from chassis.outbox import Outbox, Relay
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import FakeClock, Served, refused, running
 from chassis.testing_broker import FakeBroker
+from chassis.v1.platform_errors import StorageUnavailable
 from services.notifications.app import build
 from services.notifications.delivering import Delivering
 from services.notifications.domain import BoughtCopies, Purchase
@@ -52,13 +53,6 @@ ADDRESS = "nora@example.com"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
-class UserUnknown(ServiceError):
-    """No such account."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "USER_NOT_FOUND"
-
-
 class FakeIdentity(IdentityServiceServicer):
     """Knows a reader, a closed account, and can be down."""
 
@@ -70,12 +64,12 @@ class FakeIdentity(IdentityServiceServicer):
         """Answers an account."""
         self.asked_by.append((caller().service, caller().user))
         if self.down:
-            raise DependencyUnavailable("down")
+            raise StorageUnavailable
         if request.name == "users/nora":
             return User(name=request.name, email=ADDRESS, display_name="Nora Reader", state=User.STATE_ACTIVE)
         if request.name == "users/closed":
             return User(name=request.name, state=User.STATE_DELETED)
-        raise UserUnknown("no such account")
+        raise UserNotFound(user=request.name)
 
 
 @pytest.fixture

@@ -180,10 +180,10 @@ def test_a_lost_answer_is_found_under_the_same_key(
     clock.advance(timedelta(seconds=10))
     ask_again(payments)
     assert orders.AuthorizePayment(lost).state == Payment.STATE_AUTHORIZED
-    with refused(Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"):
+    with refused(Code.UNAVAILABLE, "PROVIDER_TIMEOUT"):
         orders.CapturePayment(capture())
     orders.CapturePayment(capture())
-    with refused(Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"):
+    with refused(Code.UNAVAILABLE, "PROVIDER_TIMEOUT"):
         orders.RefundPayment(refund(1000))
     orders.RefundPayment(refund(1000))
     assert balances(staff) == {"revenue": -2500, "provider": 1500, "refunds": 1000}

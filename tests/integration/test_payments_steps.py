@@ -11,6 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import pytest
+from bookstore.payments.v1.payments_errors import ProviderTimeout, ProviderUnavailable
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -27,7 +28,6 @@ from services.payments.domain import Answer, Charge, Payment, State, Status
 from services.payments.ledger import Account, balanced
 from services.payments.provider import GuardedProvider
 from services.payments.recording import Recording
-from services.payments.refusals import ProviderTimeout, ProviderUnavailable
 from services.payments.sandbox import SandboxProvider, SandboxRefusal
 from services.payments.sandbox_books import PROVIDER_PAYMENTS
 from services.payments.store import LEDGER_LINES, PAYMENTS, STEPS
@@ -74,10 +74,10 @@ class Unreliable:
 
     def _through(self, ask: Callable[[], T]) -> T:
         if self.deaf:
-            raise ProviderUnavailable("not reached")
+            raise ProviderUnavailable(detail="not reached")
         answer = ask()
         if self.mute:
-            raise ProviderTimeout("no answer")
+            raise ProviderTimeout
         return answer
 
 

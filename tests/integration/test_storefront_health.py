@@ -13,10 +13,10 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from chassis.contract import processes_by_service, public_contract
-from chassis.errors import DependencyUnavailable
 from chassis.health import Health
 from chassis.service import Runtime, Service
 from chassis.testing import FakeClock, Served, running
+from chassis.v1.platform_errors import DependencyUnavailable
 from services.storefront.app import build as build_storefront
 from services.storefront.shop_health import SERVICE, ShopHealth
 from services.storefront.shop_status import ShopStatus
@@ -40,7 +40,7 @@ class Shop:
     def check(self, service: str) -> Health:
         self.asked += 1
         if service in self.down:
-            raise DependencyUnavailable("does not answer", service=service)
+            raise DependencyUnavailable(service=service, detail="does not answer")
         return Health(serving=True, version="1.0")
 
     def changes(self, *down: str) -> None:

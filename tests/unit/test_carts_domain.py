@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from bookstore.carts.v1.carts_errors import CartFull, CouponLimit, CurrencyMismatch, ItemNotFound, QuantityLimit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.carts.domain import (
-    MOST_COPIES,
-    MOST_COUPONS,
-    MOST_LINES,
-    Cart,
-    CartFull,
-    CouponLimit,
-    CurrencyMismatch,
-    ItemNotFound,
-    Line,
-    LossReason,
-    MergeLoss,
-    QuantityLimit,
-    Seen,
-)
+from services.carts.domain import MOST_COPIES, MOST_COUPONS, MOST_LINES, Cart, Line, LossReason, MergeLoss, Seen
 
 
 def cart(*coupons: str, **quantities: int) -> Cart:

@@ -28,7 +28,6 @@ from chassis.database import Instant
 from chassis.filtering import (
     RANGE,
     FilterField,
-    FilterInvalid,
     choice_field,
     enum_field,
     id_field,
@@ -41,6 +40,7 @@ from chassis.filtering import (
     text_field,
     value_field,
 )
+from chassis.v1.platform_errors import FilterInvalid
 
 metadata = MetaData()
 items = Table(
@@ -177,7 +177,7 @@ def test_a_filter_selects(connection: Connection, text: str, expected: list[int]
         ("day = 1900-02-03", "day", "compared by : < <= > >="),
         ('title = "open', "title", "needs a word"),
         ('title = "a"b', "title", "needs a word"),
-        ("title = a\0b", "title", "zero character"),
+        ("title = a\0b", "title", "NUL"),
     ],
 )
 def test_a_bad_filter_is_refused_and_names_its_field(text: str, field: str, part: str) -> None:

@@ -27,6 +27,7 @@ METHOD = Method(
     creates=False,
     versioned=False,
     lenient=False,
+    errors=frozenset(),
 )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bookstore.identity.v1.identity_errors import AccountDisabled, RefreshTokenInvalid, RefreshTokenReused, UserNotFound
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.kernel import Caller, EtagMismatch, Role
+from chassis.kernel import Caller, Role
+from chassis.v1.platform_errors import EtagMismatch
 from services.identity.domain import (
     FAILURE_WINDOW,
     FAILURES_ALLOWED,
@@ -16,12 +18,8 @@ from services.identity.domain import (
     IDLE_LIFE,
     NO_FAILURES,
     SIGN_IN_LIFE,
-    AccountDisabled,
-    RefreshTokenInvalid,
-    RefreshTokenReused,
     Session,
     User,
-    UserNotFound,
     UserState,
     may_see,
     normal_email,

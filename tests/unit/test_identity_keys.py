@@ -12,9 +12,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from chassis.errors import Overloaded
 from chassis.kernel import Role, SystemIds
 from chassis.testing import FakeClock
+from chassis.v1.platform_errors import Overloaded
 from services.identity.domain import User
 from services.identity.keys import KeyRing, KeyUnreadable
 from services.identity.passwords import Passwords

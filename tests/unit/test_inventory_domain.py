@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bookstore.inventory.v1.inventory_errors import ReservationMismatch, ReservationReleased, ReturnExceedsReservation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.inventory.domain import Cause, Change, Line, Move, Reservation, State, promise, refusal_to_come
-from services.inventory.refusals import ReservationMismatch, ReservationReleased, ReturnExceedsReservation
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TIME_TO_LIVE = timedelta(minutes=15)

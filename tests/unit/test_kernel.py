@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.kernel import (
-    Caller,
-    CurrencyMismatch,
-    CurrencyUnknown,
-    EtagMismatch,
-    Money,
-    SystemIds,
-    check_etag,
-    etag,
-    resource_id,
-    total,
-)
+from chassis.kernel import Caller, Money, SystemIds, check_etag, etag, resource_id, total
+from chassis.v1.platform_errors import CurrencyUnknown, EtagMismatch, MixedCurrencies
 from chassis.wire import money_from, money_message
 
 amounts = st.integers(min_value=-(10**12), max_value=10**12)
@@ -61,7 +51,7 @@ def test_an_unknown_currency_is_refused() -> None:
 
 
 def test_currencies_do_not_mix() -> None:
-    with pytest.raises(CurrencyMismatch):
+    with pytest.raises(MixedCurrencies):
         total([Money(minor=1, currency="EUR"), Money(minor=1, currency="USD")], "EUR")
 
 

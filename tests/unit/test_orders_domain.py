@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from bookstore.orders.v1.orders_errors import OrderStateInvalid, PaymentPending, RefundExceedsOrder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from services.orders.order import (
     Work,
 )
 from services.orders.order_lines import OrderLine, UnitDiscount
-from services.orders.refusals import OrderStateInvalid, PaymentPending, RefundExceedsOrder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -123,7 +123,7 @@ def test_orders_move_along_the_table_and_no_other_way(source: State, to: State) 
     else:
         with pytest.raises(OrderStateInvalid) as refused:
             moved(order, to)
-        assert refused.value.metadata == {"order": "orders/1", "state": source.value}
+        assert refused.value.metadata == {"order": "orders/1", "state": source.value, "target": to.value}
 
 
 def test_nothing_is_paid_back_before_it_is_charged() -> None:

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from chassis.call import Call, caller, remaining, serving
-from chassis.errors import DeadlinePassed
 from chassis.kernel import Caller
 from chassis.kernel.clock import monotonic
 from chassis.testing import FakeClock
+from chassis.v1.platform_errors import DeadlinePassed
 from services.orders.order import Step
 from services.orders.ports import StepRefused
 from services.orders.run import Run, StepFailed
@@ -53,7 +53,7 @@ def test_what_came_of_steps_is_remembered_once() -> None:
         raise StepRefused("OUT_OF_STOCK")
 
     def fail() -> None:
-        raise DeadlinePassed("too late")
+        raise DeadlinePassed(detail="too late")
 
     run.step(Step.RESERVE_STOCK, lambda: None)
     with pytest.raises(StepRefused):

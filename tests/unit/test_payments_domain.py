@@ -8,6 +8,7 @@ from itertools import product
 
 import grpc
 import pytest
+from bookstore.payments.v1.payments_errors import PaymentMismatch, PaymentVoided
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,6 @@ from services.payments.domain import (
     Step,
 )
 from services.payments.ledger import POSTINGS, Account, Balance, balanced, entry
-from services.payments.refusals import PaymentMismatch, PaymentVoided
 
 Code = grpc.StatusCode
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_a_step_is_refused_exactly_where_the_table_says(state: State) -> None:
             continue
         with refused(Code.FAILED_PRECONDITION, "PAYMENT_STATE_INVALID") as refusal:
             payment.reaction(step)
-        assert refusal.metadata == {"payment": "payments/1", "state": state}
+        assert refusal.metadata == {"payment": "payments/1", "state": state, "step": step.lower()}
 
 
 def test_no_answer_leads_back_and_none_charges_what_was_not_held() -> None:

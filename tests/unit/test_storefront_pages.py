@@ -11,12 +11,12 @@ from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.inventory.v1.stock_pb2 import Stock
 from bookstore.promotions.v1.promotion_pb2 import Promotion, PromotionCondition
 from bookstore.storefront.v1.book_page_pb2 import BookPage
+from bookstore.storefront.v1.storefront_errors import BookNotFound
 from google.type.date_pb2 import Date
 
-from chassis.errors import DependencyUnavailable
 from chassis.testing import FakeClock
+from chassis.v1.platform_errors import DependencyUnavailable
 from services.storefront.book_page import BookPages
-from services.storefront.domain import BookNotFound
 
 TODAY = datetime(2026, 6, 1, tzinfo=UTC)
 PAPERBACK = Book(name="books/1", format=Book.FORMAT_PAPERBACK, categories=["Fantasy"])
@@ -33,7 +33,7 @@ class FakeSources:
 
     def book(self, name: str) -> Book:
         if self._book is None:
-            raise BookNotFound("no such book", book=name)
+            raise BookNotFound(book=name)
         return self._book
 
     def stock(self, book_id: str) -> Stock | None:
@@ -67,7 +67,7 @@ def test_a_page_shows_book_stock_and_the_promotions_it_can_take_part_in(executor
 
 
 def test_parts_that_are_down_are_left_out_and_named(executor: Executor) -> None:
-    down = DependencyUnavailable("does not answer")
+    down = DependencyUnavailable(service="inventory", detail="it is down")
     found = page(executor, FakeSources(PAPERBACK, down, down))
     assert list(found.degraded) == ["inventory", "promotions"]
     assert found.availability == BookPage.AVAILABILITY_UNSPECIFIED

@@ -10,9 +10,9 @@ import pytest
 from bookstore.ops.v1.status_pb2 import ServiceStatus, Status
 
 from chassis.channel import known_services
-from chassis.errors import DependencyUnavailable
 from chassis.health import Health
 from chassis.testing import FakeClock
+from chassis.v1.platform_errors import DependencyUnavailable
 from services.storefront.domain import REQUIRED
 from services.storefront.shop_status import ShopStatus
 
@@ -33,7 +33,7 @@ class FakeHealthChecks:
         self.asked += 1
         report = self.reports[service]
         if report is None:
-            raise DependencyUnavailable("does not respond")
+            raise DependencyUnavailable(service=service, detail="does not respond")
         return report
 
 

@@ -52,6 +52,7 @@ class Policy:
     callers: tuple[str, ...]
     timeout: timedelta
     rate_class: str
+    errors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,26 +168,29 @@ class Contract:
         if option is None:
             return None
         return Policy(
-            access=Access(_enum_name(option, "access").removeprefix("ACCESS_")),
-            roles=tuple(name.removeprefix("ROLE_") for name in _enum_names(option, "roles")),
+            access=Access(enum_name(option, "access").removeprefix("ACCESS_")),
+            roles=tuple(name.removeprefix("ROLE_") for name in enum_names(option, "roles")),
             callers=tuple(option.callers),
             timeout=timedelta(seconds=option.timeout.seconds, microseconds=option.timeout.nanos // 1000),
-            rate_class=_enum_name(option, "rate_class").removeprefix("RATE_CLASS_"),
+            rate_class=enum_name(option, "rate_class").removeprefix("RATE_CLASS_"),
+            errors=tuple(option.errors),
         )
 
 
 def _idempotency(method: MethodDescriptor) -> Idempotency | None:
     options = method.GetOptions()
     stated = options.HasField("idempotency_level")
-    return Idempotency(_enum_name(options, "idempotency_level")) if stated else None
+    return Idempotency(enum_name(options, "idempotency_level")) if stated else None
 
 
-def _enum_name(message: Any, field: str) -> str:
+def enum_name(message: Any, field: str) -> str:
+    """The name of the value that an enum field holds."""
     number = getattr(message, field)
     return str(message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[number].name)
 
 
-def _enum_names(message: Any, field: str) -> Iterator[str]:
+def enum_names(message: Any, field: str) -> Iterator[str]:
+    """The names of the values that a repeated enum field holds."""
     values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
     return (str(values[number].name) for number in getattr(message, field))
 

@@ -1,15 +1,16 @@
 """docs/errors.md: what errors look like, and every reason one can carry, from the enums of the contracts."""
 
 import json
+from collections import defaultdict
+from collections.abc import Iterator
 from itertools import groupby
 
 from tools.codegen.contract import Contract
+from tools.codegen.error_reasons import HTTP_STATUS, Reason, listed, reasons
 from tools.codegen.openapi.examples import ERROR
-from tools.codegen.reasons import HTTP_STATUS, STALE, reasons
 
-_STATUSES = "\n".join(
-    f"| {code} | {status}{f'; {STALE[0]} {STALE[1]}' if code == 'ABORTED' else ''} |"
-    for code, status in HTTP_STATUS.items()
+_STATUS_ROWS = "\n".join(
+    f"| {code} | {status}{'; ETAG_MISMATCH 412' if code == 'ABORTED' else ''} |" for code, status in HTTP_STATUS.items()
 )
 _HEAD = f"""# Errors
 
@@ -30,7 +31,7 @@ Over HTTP the status is that of the code:
 
 | code | status |
 |---|---|
-{_STATUSES}
+{_STATUS_ROWS}
 
 The edge answers in HTTP's own terms where a request does not get further: METHOD_NOT_ALLOWED 405, REQUEST_TOO_SLOW 408,
 LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UNSUPPORTED 426, HEADERS_TOO_LARGE 431.
@@ -38,11 +39,29 @@ LENGTH_REQUIRED 411, BODY_TOO_LARGE 413, MEDIA_TYPE_UNSUPPORTED 415, PROTOCOL_UN
 
 
 def errors_page(contract: Contract) -> bytes:
-    """The page. Raises ContractError for a reason whose comment does not begin with its code."""
+    """The page. Raises ContractError when an RPC lists an error that cannot be."""
+    known = reasons(contract)
+    users: defaultdict[Reason, list[str]] = defaultdict(list)
+    for method in contract.methods:
+        for reason in listed(method, known):
+            users[reason].append(method.descriptor.name)
     parts = [_HEAD]
-    for domain, found in groupby(reasons(contract), key=lambda reason: reason.domain):
-        parts.append(f"\n## {domain}\n\n| reason | code | when |\n|---|---|---|\n")
-        parts += (
-            f"| {reason.name} | {reason.code} | {reason.when[0].upper()}{reason.when[1:]} |\n" for reason in found
-        )
+    for domain, found in groupby(known, lambda reason: reason.domain):
+        parts.append(f"\n## {domain}\n\n| reason | code | metadata | when | returned by |\n|---|---|---|---|---|\n")
+        for reason in found:
+            by = ", ".join([*_implied(reason), *users[reason]])
+            code = reason.code or "none"
+            parts.append(f"| {reason.name} | {code} | {reason.metadata} | {reason.comment} | {by} |\n")
     return "".join(parts).encode()
+
+
+def _implied(reason: Reason) -> Iterator[str]:
+    """The RPCs whose contract implies the error, in words."""
+    if reason.implied.every_rpc:
+        yield "every RPC"
+        return
+    if reason.implied.request_fields:
+        fields = " or ".join(f"`{field}`" for field in sorted(reason.implied.request_fields))
+        yield f"RPCs whose request has {fields}"
+    if reason.implied.access:
+        yield f"RPCs of {', '.join(f'ACCESS_{access}' for access in sorted(reason.implied.access))}"

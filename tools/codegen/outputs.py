@@ -10,6 +10,8 @@ from tools.codegen import buf
 from tools.codegen.contract import Contract
 from tools.codegen.descriptor_set import descriptor_set, public_types
 from tools.codegen.envoy import envoy_parts
+from tools.codegen.error_classes import error_classes
+from tools.codegen.error_reasons import reasons
 from tools.codegen.errors_page import errors_page
 from tools.codegen.grpc_page import grpc_page, processes
 from tools.codegen.openapi import openapi
@@ -44,7 +46,8 @@ def render(root: Path, contract: Contract, built: bytes) -> Mapping[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         buf.python_stubs(root, Path(folder))
         files |= _read(Path(folder, GENERATED))
-    placed = {_place(path): text for path, text in files.items() if not _is_orphan(path, files)}
+    files |= error_classes(reasons(contract))
+    placed = {_place(path): text for path, text in files.items() if not _is_needless(path, files)}
     placed[f"{LIBRARY}/__init__.py"] = _LIBRARY_INIT
     placed[ERRORS_PAGE] = errors_page(contract)
     return dict(sorted(placed.items()))
@@ -82,6 +85,10 @@ def _place(path: str) -> str:
     return path if path.startswith(f"{LIBRARY}/") else f"{GENERATED}/{path}"
 
 
-def _is_orphan(path: str, files: Mapping[str, bytes]) -> bool:
-    """mypy-protobuf writes a gRPC stub for every file, the gRPC generator only for those with a service."""
-    return path.endswith("_pb2_grpc.pyi") and path.removesuffix("i") not in files
+def _is_needless(path: str, files: Mapping[str, bytes]) -> bool:
+    """Whether a file is of no use: mypy-protobuf writes a gRPC stub for every contract, also for those without a
+    service, and of the contexts' error reasons Python needs the classes, not the enums.
+    """
+    if path.endswith("_pb2_grpc.pyi"):
+        return path.removesuffix("i") not in files
+    return path.endswith(("_errors_pb2.py", "_errors_pb2.pyi")) and not path.startswith(f"{LIBRARY}/")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from chassis.database import Database, StorageUnavailable
+from chassis.database import Database
 from chassis.migrations import SchemaOutdated, check, migrate
 from chassis.settings import ChassisSettings
+from chassis.v1.platform_errors import StorageUnavailable
 from tools.console.errors import Refused
 from tools.console.roster import SOURCE, service_names
 from tools.console.serve import ServiceUnknown

@@ -9,6 +9,7 @@ from typing import ClassVar
 import grpc
 import pytest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from bookstore.identity.v1.identity_errors import UserNotFound
 from bookstore.identity.v1.identity_service_pb2 import GetUserRequest
 from bookstore.identity.v1.identity_service_pb2_grpc import (
     IdentityServiceServicer,
@@ -17,17 +18,9 @@ from bookstore.identity.v1.identity_service_pb2_grpc import (
 from bookstore.identity.v1.user_pb2 import User
 
 from chassis.call import caller
-from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import FakeClock, Served, running
 from services.catalog.app import build
-
-
-class UserNotFound(ServiceError):
-    """No such account."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "USER_NOT_FOUND"
 
 
 class FakeIdentity(IdentityServiceServicer):
@@ -44,7 +37,7 @@ class FakeIdentity(IdentityServiceServicer):
         assert caller().user == request.name
         assert caller().service == "catalog"
         if request.name not in self.states:
-            raise UserNotFound("no such account")
+            raise UserNotFound(user=request.name)
         return User(name=request.name, state=self.states[request.name])
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from bookstore.catalog.v1.book_pb2 import Book
+from bookstore.catalog.v1.catalog_errors import BookExists, IsbnTaken
 
 from chassis.database import Database
 from chassis.idempotency import Answers
@@ -19,16 +20,7 @@ from chassis.paging import PageRequest
 from chassis.testing import FakeClock
 from services.catalog import book as entities
 from services.catalog import store
-from services.catalog.book import (
-    BookExists,
-    Contributor,
-    ContributorRole,
-    Edition,
-    Format,
-    IsbnTaken,
-    PartialDate,
-    Series,
-)
+from services.catalog.book import Contributor, ContributorRole, Edition, Format, PartialDate, Series
 from services.catalog.edit_book import EditBook
 from services.catalog.queries import BookQueries, BookQuery
 from tests.integration.test_catalog.books import AllActive

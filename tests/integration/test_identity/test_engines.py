@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bookstore.identity.v1.identity_errors import EmailTaken, UserNotFound
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -21,7 +22,7 @@ from chassis.testing import FakeClock, migrated_database
 from services.identity import development, store
 from services.identity.accounts import Accounts, Profile
 from services.identity.authentication import Authentication
-from services.identity.domain import EmailTaken, User, UserNotFound
+from services.identity.domain import User
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
 from services.identity.queries import UserQueries

@@ -9,22 +9,15 @@ from typing import ClassVar
 import grpc
 import pytest
 from bookstore.catalog.v1.book_pb2 import Book
+from bookstore.catalog.v1.catalog_errors import BookNotFound
 from bookstore.catalog.v1.catalog_service_pb2 import GetBookRequest
 from bookstore.catalog.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 
 from chassis.call import caller
-from chassis.kernel import ErrorKind, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import FakeClock, Served, running
 from services.inventory.app import build
-
-
-class BookNotFound(ServiceError):
-    """No such book."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "BOOK_NOT_FOUND"
 
 
 class FakeCatalog(CatalogServiceServicer):
@@ -42,7 +35,7 @@ class FakeCatalog(CatalogServiceServicer):
         assert caller().service == "inventory"
         assert caller().is_staff
         if request.name not in self.books:
-            raise BookNotFound("no such book")
+            raise BookNotFound(book=request.name)
         return self.books[request.name]
 
 

@@ -11,6 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bookstore.inventory.v1.inventory_errors import (
+    OutOfStock,
+    ReservationExpired,
+    ReservationMismatch,
+    ReservationNotFound,
+    ReservationReleased,
+    ReturnExceedsReservation,
+    StockInsufficient,
+)
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -25,15 +34,6 @@ from services.inventory import store
 from services.inventory.adjust_stock import AdjustStock
 from services.inventory.domain import Adjustment, Cause, Reservation, State, Stock
 from services.inventory.expire_reservations import ExpireReservations
-from services.inventory.refusals import (
-    OutOfStock,
-    ReservationExpired,
-    ReservationMismatch,
-    ReservationNotFound,
-    ReservationReleased,
-    ReturnExceedsReservation,
-    StockInsufficient,
-)
 from services.inventory.reserve_stock import ReserveStock
 
 BOOKS = st.sampled_from(["a", "b"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from bookstore.inventory.v1.inventory_errors import OutOfStock
 from bookstore.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from bookstore.inventory.v1.reservation_pb2 import Reservation
 
@@ -27,7 +28,6 @@ from services.inventory.adjust_stock import AdjustStock
 from services.inventory.domain import Adjustment, Cause, Move, State
 from services.inventory.expire_reservations import ExpireReservations
 from services.inventory.queries import InventoryQueries, StockQuery
-from services.inventory.refusals import OutOfStock
 from services.inventory.reserve_stock import ReserveStock
 from tests.integration.test_inventory.stocks import adjust, commit, counts, release, reserve
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from bookstore.orders.v1.orders_errors import CartNotFound
 from bookstore.promotions.v1.quote_pb2 import CouponOutcome, PromotionOutcome, Quote, QuoteLine, UnitDiscount
 
 from chassis.call import caller
-from chassis.errors import DependencyUnavailable
-from chassis.kernel import ErrorKind, Money, ServiceError
+from chassis.kernel import Money
+from chassis.v1.platform_errors import DependencyUnavailable, Unexpected
 from services.orders.order import Order
 from services.orders.order_lines import Copies
 from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
-from services.orders.refusals import CartNotFound
 from services.orders.remotes import priced
 from tests.money import euros
 
@@ -39,13 +39,6 @@ class Fault(StrEnum):
     LOST_AFTER = "it takes effect and its answer is lost"
     CRASH_BEFORE = "the process dies before it"
     CRASH_AFTER = "the process dies after it"
-
-
-class Unexplained(ServiceError):
-    """An answer that nobody foresaw."""
-
-    kind = ErrorKind.INTERNAL
-    reason = "UNEXPECTED"
 
 
 class Faults:
@@ -67,13 +60,13 @@ class Faults:
         if fault is Fault.CRASH_BEFORE:
             raise Crash(step)
         if fault is Fault.LOST_BEFORE or step in self.down:
-            raise DependencyUnavailable(f"{step} does not answer")
+            raise DependencyUnavailable(service=step, detail="it is down")
         with self._lock:
             result = effect()
         if fault is Fault.CRASH_AFTER:
             raise Crash(step)
         if fault is Fault.LOST_AFTER:
-            raise Unexplained(f"the answer of {step} is lost")
+            raise Unexpected(incident=step)
         return result
 
 
@@ -104,14 +97,14 @@ class FakeCarts:
     def basket(self, cart: str) -> Basket:
         """The cart."""
         if self.down:
-            raise DependencyUnavailable("carts does not answer")
+            raise DependencyUnavailable(service="carts", detail="it is down")
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             meanwhile()
         user = caller().user
         name = cart if cart != "carts/me" or user is None else f"carts/{user.removeprefix('users/')}"
         if name not in self.baskets:
-            raise CartNotFound(cart)
+            raise CartNotFound(cart=cart)
         return replace(self.baskets[name], etag=f'"{next(self._edits) if self.edited else 0}"')
 
 
@@ -208,7 +201,7 @@ class FakeStock:
     def _commit(self, order: Order) -> None:
         reservation = self.reservations[order.id]
         if reservation.state == "RELEASED":
-            raise Unexplained("RESERVATION_RELEASED")
+            raise Unexpected(incident="released")
         reservation.state = "COMMITTED"
 
     def release(self, order: Order, copies: Sequence[Copies] | None, *, key: str) -> None:
@@ -312,7 +305,7 @@ class FakePayments:
             payment.state = "CAPTURED"
             payment.charges.append(payment.amount)
         elif payment.state != "CAPTURED":
-            raise Unexplained("PAYMENT_STATE_INVALID")
+            raise Unexpected(incident="captured")
 
     def void(self, order: Order) -> bool:
         """Gives the hold up."""

@@ -9,15 +9,20 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from bookstore.carts.v1 import carts_errors
 from bookstore.carts.v1.cart_pb2 import Cart, CartItem
 from bookstore.carts.v1.carts_service_pb2_grpc import CartServiceServicer, add_CartServiceServicer_to_server
+from bookstore.inventory.v1 import inventory_errors
 from bookstore.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceServicer,
     add_InventoryServiceServicer_to_server,
 )
 from bookstore.inventory.v1.reservation_pb2 import Reservation
+from bookstore.orders.v1.orders_errors import CartNotFound
+from bookstore.payments.v1 import payments_errors
 from bookstore.payments.v1.payment_pb2 import Payment
 from bookstore.payments.v1.payments_service_pb2_grpc import PaymentServiceServicer, add_PaymentServiceServicer_to_server
+from bookstore.promotions.v1 import promotions_errors
 from bookstore.promotions.v1.coupon_redemption_pb2 import CouponRedemption
 from bookstore.promotions.v1.promotions_service_pb2_grpc import (
     PromotionServiceServicer,
@@ -28,13 +33,12 @@ from google.protobuf.message import Message
 
 from chassis.call import Call, caller, serving
 from chassis.channel import open_channel
-from chassis.errors import DependencyUnavailable
-from chassis.kernel import Caller, ErrorKind, Money, ServiceError
+from chassis.kernel import Caller, Money, ServiceError
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import TEST_TOKENS, running
+from chassis.v1.platform_errors import DeadlinePassed, DependencyUnavailable, Overloaded, Unexpected
 from services.orders.order import Order
 from services.orders.ports import Basket, Remotes, StepRefused, StepUnfinished
-from services.orders.refusals import CartNotFound
 from services.orders.remotes import connect
 from tests.money import euros
 from tests.unit.test_orders_domain import a_line, an_order
@@ -74,15 +78,6 @@ SERVICES: dict[str, tuple[type, Callable[[Any, Any], None]]] = {
 }
 
 
-class Refusing(ServiceError):
-    """An error with any kind and reason."""
-
-    def __init__(self, kind: ErrorKind, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
-
-
 class Others:
     """The other services: `answer` is what the next call gets, `request` what it was asked."""
 
@@ -104,10 +99,6 @@ class Others:
 
         fake = type(f"Fake{name}", (base,), {method: handle for method in vars(base) if method[0].isupper()})
         return lambda runtime: Service(name=name, servicers=(Servicer(register, fake()),))
-
-    def refuse(self, kind: ErrorKind, reason: str) -> None:
-        """The next answer is an error."""
-        self.answer = Refusing(kind, reason)
 
 
 @pytest.fixture(scope="module")
@@ -146,15 +137,17 @@ def test_a_cart_that_comes_with_its_price_need_not_be_priced_again(others: Other
 
 
 def test_a_cart_of_somebody_else_is_not_found(others: Others) -> None:
-    others.refuse(ErrorKind.NOT_FOUND, "CART_NOT_FOUND")
+    others.answer = carts_errors.CartNotFound(cart="carts/x")
     with pytest.raises(CartNotFound) as refused:
         others.remotes.carts.basket("carts/x")
     assert refused.value.metadata == {"cart": "carts/x"}
 
 
-@pytest.mark.parametrize("kind", [ErrorKind.INTERNAL, ErrorKind.RESOURCE_EXHAUSTED, ErrorKind.DEADLINE_EXCEEDED])
-def test_no_answer_means_try_again(others: Others, kind: ErrorKind) -> None:
-    others.refuse(kind, "WHATEVER")
+@pytest.mark.parametrize(
+    "error", [Unexpected(incident="1"), Overloaded(limit=1, detail="busy"), DeadlinePassed(detail="late")]
+)
+def test_no_answer_means_try_again(others: Others, error: ServiceError) -> None:
+    others.answer = error
     with pytest.raises(DependencyUnavailable):
         others.remotes.carts.basket("carts/x")
     with pytest.raises(DependencyUnavailable):
@@ -178,11 +171,14 @@ def test_only_coupons_whose_promotion_applied_are_redeemed(others: Others) -> No
 
 
 @pytest.mark.parametrize(
-    ("reason", "reject_reason"),
-    [("OUT_OF_STOCK", "OUT_OF_STOCK"), ("RESERVATION_RELEASED", "CHECKOUT_TIMEOUT")],
+    ("error", "reject_reason"),
+    [
+        (inventory_errors.OutOfStock(book="books/dune", asked=2, available=1), "OUT_OF_STOCK"),
+        (inventory_errors.ReservationReleased(reservation="reservations/1"), "CHECKOUT_TIMEOUT"),
+    ],
 )
-def test_stock_that_is_refused(others: Others, reason: str, reject_reason: str) -> None:
-    others.refuse(ErrorKind.FAILED_PRECONDITION, reason)
+def test_stock_that_is_refused(others: Others, error: ServiceError, reject_reason: str) -> None:
+    others.answer = error
     with pytest.raises(StepRefused) as refused:
         others.remotes.stock.reserve(ORDER)
     assert refused.value.reason == reject_reason
@@ -201,8 +197,8 @@ def test_stock_that_is_reserved_committed_and_released(others: Others) -> None:
     others.answer = Reservation(state=Reservation.STATE_EXPIRED)
     with pytest.raises(StepRefused):
         stock.reserve(ORDER)
-    others.refuse(ErrorKind.FAILED_PRECONDITION, "RESERVATION_EXPIRED")
-    with pytest.raises(ServiceError):
+    others.answer = inventory_errors.ReservationExpired(reservation="reservations/1")
+    with pytest.raises(inventory_errors.ReservationExpired):
         stock.commit(ORDER)
 
 
@@ -215,17 +211,17 @@ def test_coupons(others: Others) -> None:
     coupons.release(ORDER, "SAVE10")
     with pytest.raises(StepRefused):
         coupons.redeem(ORDER, "SAVE10")
-    for kind, reason in (
-        (ErrorKind.FAILED_PRECONDITION, "COUPON_UNAVAILABLE"),
-        (ErrorKind.NOT_FOUND, "COUPON_NOT_FOUND"),
+    for error in (
+        promotions_errors.CouponUnavailable(coupon="SAVE10", detail="it is not active"),
+        promotions_errors.CouponNotFound(coupon="SAVE10"),
     ):
-        others.refuse(kind, reason)
+        others.answer = error
         with pytest.raises(StepRefused) as refused:
             coupons.redeem(ORDER, "SAVE10")
         assert refused.value.reason == "COUPON_UNAVAILABLE"
     coupons.release(ORDER, "SAVE10")  # it is gone, and with it its use
-    others.refuse(ErrorKind.ABORTED, "WHATEVER")
-    with pytest.raises(ServiceError):
+    others.answer = Overloaded(limit=1, detail="busy")
+    with pytest.raises(Overloaded):
         coupons.release(ORDER, "SAVE10")
 
 
@@ -234,7 +230,7 @@ def test_coupons(others: Others) -> None:
     [
         (Payment(state=Payment.STATE_DECLINED, decline_reason="INSUFFICIENT_FUNDS"), "INSUFFICIENT_FUNDS"),
         (Payment(state=Payment.STATE_DECLINED, decline_reason="SOMETHING_NEW"), "PAYMENT_DECLINED"),
-        (Refusing(ErrorKind.FAILED_PRECONDITION, "PAYMENT_VOIDED"), "CHECKOUT_TIMEOUT"),
+        (payments_errors.PaymentVoided(payment="payments/1"), "CHECKOUT_TIMEOUT"),
     ],
 )
 def test_a_payment_that_is_refused(others: Others, payment: Message | ServiceError, reason: str) -> None:
@@ -266,8 +262,8 @@ def test_a_hold_is_given_up_unless_the_buyer_is_charged(others: Others) -> None:
     payments = others.remotes.payments
     others.answer = Payment(state=Payment.STATE_VOIDED)
     assert payments.void(ORDER)
-    others.refuse(ErrorKind.FAILED_PRECONDITION, "PAYMENT_STATE_INVALID")
+    others.answer = payments_errors.PaymentStateInvalid(payment="payments/1", state="CAPTURED", step="void")
     assert not payments.void(ORDER)
-    others.refuse(ErrorKind.ABORTED, "WHATEVER")
-    with pytest.raises(ServiceError):
+    others.answer = Overloaded(limit=1, detail="busy")
+    with pytest.raises(Overloaded):
         payments.void(ORDER)

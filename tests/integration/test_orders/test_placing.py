@@ -190,7 +190,7 @@ def carts_down(shop: Shop) -> None:
         (no_cart, {}, Code.NOT_FOUND, "CART_NOT_FOUND", {"cart": "carts/me"}),
         (empty_cart, {}, Code.FAILED_PRECONDITION, "CART_EMPTY", {"cart": CART}),
         (missing_book, {}, Code.FAILED_PRECONDITION, "BOOK_MISSING", {"book": "books/emma"}),
-        (carts_down, {}, Code.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", {}),
+        (carts_down, {}, Code.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE", {"service": "carts"}),
         (
             None,
             {"expected_total": euros(TOTAL - 1)},

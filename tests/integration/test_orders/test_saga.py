@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from bookstore.orders.v1.order_pb2 import Order
+from bookstore.orders.v1.orders_errors import OrderStateInvalid, PaymentPending, RefundExceedsOrder
 from bookstore.orders.v1.orders_requests_pb2 import RefundOrderRequest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from services.orders.refusals import OrderStateInvalid, PaymentPending, RefundExceedsOrder
 from services.orders.store import SAGA_STEPS
 from tests.integration.test_orders.fakes import Fault, Shop
 from tests.integration.test_orders.stand import CART, Machine, wish

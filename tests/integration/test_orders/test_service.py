@@ -106,7 +106,7 @@ def test_who_may_cancel_and_when(
     rejected = buyer.PlaceOrder(wish(TOTAL, method="pm_declined", number=2))
     with refused(Code.FAILED_PRECONDITION, "ORDER_STATE_INVALID") as refusal:
         buyer.CancelOrder(CancelOrderRequest(name=rejected.name))
-    assert refusal.metadata == {"order": rejected.name, "state": "REJECTED"}
+    assert refusal.metadata == {"order": rejected.name, "state": "REJECTED", "target": "CANCELLED"}
 
 
 def test_refunds_by_the_copy_and_of_the_rest(

@@ -175,7 +175,7 @@ def test_a_hundred_bad_lines_fit_into_one_error(anyone: PromotionServiceStub) ->
 def test_without_the_catalog_nothing_can_be_priced(anyone: PromotionServiceStub, catalog: FakeCatalog) -> None:
     catalog.down = True
     try:
-        with refused(Code.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE"):
+        with refused(Code.UNAVAILABLE, "STORAGE_UNAVAILABLE"):
             priced(anyone, emma=1)
     finally:
         catalog.down = False

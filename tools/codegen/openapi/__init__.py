@@ -6,10 +6,12 @@ from typing import Any
 import yaml
 
 from tools.codegen.contract import Contract
-from tools.codegen.openapi.errors import ErrorResponses
+from tools.codegen.error_reasons import reasons
+from tools.codegen.openapi.errors import error_response
 from tools.codegen.openapi.examples import Examples
 from tools.codegen.openapi.guide import GUIDE
 from tools.codegen.openapi.operations import SECURITY_SCHEME, paths
+from tools.codegen.openapi.responses import named_responses
 from tools.codegen.openapi.schemas import Schemas
 
 _HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
@@ -28,8 +30,8 @@ def document(contract: Contract) -> dict[str, Any]:
     external = [method for method in contract.methods if method.external and method.routes]
     services = {method.descriptor.containing_service.full_name: method for method in external}
     schemas = Schemas(contract, [method.descriptor.output_type for method in external])
-    errors = ErrorResponses(contract, schemas)
-    operations = paths(external, schemas, Examples(contract), errors)
+    operations = paths(external, schemas, Examples(contract), reasons(contract))
+    error = error_response(contract, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,7 +52,7 @@ def document(contract: Contract) -> dict[str, Any]:
         "paths": operations,
         "components": {
             "schemas": schemas.components(),
-            "responses": errors.components(),
+            "responses": named_responses(error),
             "securitySchemes": {SECURITY_SCHEME: _TOKEN},
         },
     }

@@ -1,16 +1,17 @@
 """HTTP routes as OpenAPI path items. Source of the mapping: the comment of HttpRule in google/api/http.proto."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tools.codegen.contract import Access, ContractError, Idempotency, Method, Route
+from tools.codegen.error_reasons import Reason
 from tools.codegen.http_template import WILDCARD, Template, Variable
 from tools.codegen.openapi import rules
-from tools.codegen.openapi.errors import ErrorResponses
 from tools.codegen.openapi.examples import Examples
+from tools.codegen.openapi.responses import error_responses
 from tools.codegen.openapi.schemas import WELL_KNOWN, Schema, Schemas
 
 SECURITY_SCHEME = "bearerAuth"
@@ -18,10 +19,10 @@ _LONGEST_KEY = 255
 _LONGEST_ETAG = 128  # as the rules of every etag field say
 
 
-def paths(methods: Iterable[Method], schemas: Schemas, examples: Examples, errors: ErrorResponses) -> dict[str, Any]:
-    """Path items by URL, in alphabetical order.
+def paths(methods: Iterable[Method], schemas: Schemas, examples: Examples, known: Sequence[Reason]) -> dict[str, Any]:
+    """Path items by URL, in alphabetical order; `known` are all error reasons.
 
-    Raises ContractError when two RPCs have the same name, an example is missing or a comment names an unknown reason.
+    Raises ContractError when two RPCs have the same name or an example is missing.
     """
     items: dict[str, dict[str, Any]] = {}
     names: dict[str, Method] = {}
@@ -30,14 +31,15 @@ def paths(methods: Iterable[Method], schemas: Schemas, examples: Examples, error
             name = method.descriptor.name + (f"By{route.verb.title()}" if index else "")
             if names.setdefault(name, method) is not method:
                 raise ContractError(f"{method.name} and {names[name].name} both want the operation name {name}")
-            items.setdefault(_url(route.template), {})[route.verb.lower()] = {
-                **_operation(name, method, route, schemas, examples),
-                "responses": {**_success(method, route, schemas), **errors.of(method)},
-            }
+            items.setdefault(_url(route.template), {})[route.verb.lower()] = _operation(
+                name, method, route, schemas, examples, known
+            )
     return dict(sorted(items.items()))
 
 
-def _operation(name: str, method: Method, route: Route, schemas: Schemas, examples: Examples) -> dict[str, Any]:
+def _operation(
+    name: str, method: Method, route: Route, schemas: Schemas, examples: Examples, known: Sequence[Reason]
+) -> dict[str, Any]:
     request = method.descriptor.input_type
     operation: dict[str, Any] = {
         "operationId": name,
@@ -58,6 +60,11 @@ def _operation(name: str, method: Method, route: Route, schemas: Schemas, exampl
         del operation["parameters"]
     if route.body:
         operation["requestBody"] = _body(request, route, schemas, examples)
+    operation["responses"] = {
+        **_success(method, route, schemas),
+        **error_responses(method, known),
+        "default": {"$ref": "#/components/responses/Error"},
+    }
     return operation
 
 

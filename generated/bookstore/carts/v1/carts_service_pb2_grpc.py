@@ -31,7 +31,7 @@ class CartServiceStub:
     else answers NOT_FOUND CART_NOT_FOUND. When the order of a cart is confirmed, the ordered copies leave it.
 
     Every RPC answers the whole cart with its quote. Books are checked when they are added, stock is not: that happens
-    when the order is placed. Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
+    when the order is placed.
     """
 
     def __init__(self, channel):
@@ -92,14 +92,13 @@ class CartServiceServicer:
     else answers NOT_FOUND CART_NOT_FOUND. When the order of a cart is confirmed, the ordered copies leave it.
 
     Every RPC answers the whole cart with its quote. Books are checked when they are added, stock is not: that happens
-    when the order is placed. Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
+    when the order is placed.
     """
 
     def CreateCart(self, request, context):
         """Makes a cart for a guest and answers it; keep its name, it is the key. A signed-in caller gets their own cart.
 
         Idempotent by request_id.
-        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +108,6 @@ class CartServiceServicer:
         """Answers a cart, priced now. When prices cannot be had the quote is left out; it does not fail for that.
 
         Reads only.
-        Errors: NOT_FOUND CART_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,8 +117,6 @@ class CartServiceServicer:
         """Adds copies of a book; to those already in the cart, if any.
 
         Idempotent by request_id.
-        Errors: NOT_FOUND CART_NOT_FOUND, BOOK_NOT_FOUND. FAILED_PRECONDITION QUANTITY_LIMIT (more than 99 copies of the
-        book), CART_FULL (more than 100 books), CURRENCY_MISMATCH. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,7 +126,6 @@ class CartServiceServicer:
         """Sets how many copies of a book are in the cart.
 
         Idempotent by request_id, and by itself.
-        Errors: NOT_FOUND CART_NOT_FOUND, ITEM_NOT_FOUND (the book is not in the cart). ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +135,6 @@ class CartServiceServicer:
         """Takes a book out of the cart.
 
         Idempotent: taking out what is not in it changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,7 +144,6 @@ class CartServiceServicer:
         """Takes all books and coupons out of the cart.
 
         Idempotent: an empty cart stays as it is.
-        Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,8 +153,6 @@ class CartServiceServicer:
         """Enters a coupon. It must be good now; whether it takes something off stands in the quote.
 
         Idempotent: entering it again changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND, COUPON_NOT_FOUND. FAILED_PRECONDITION COUPON_UNAVAILABLE (not started, over, or
-        used up; metadata state), COUPON_LIMIT (more than 10). ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,7 +162,6 @@ class CartServiceServicer:
         """Takes a coupon out of the cart.
 
         Idempotent: taking out what is not in it changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,8 +172,6 @@ class CartServiceServicer:
         add up, to 99 at most; books beyond the 100th and coupons beyond the 10th are left behind and named in merge_losses.
 
         Idempotent by request_id; merging the same cart into the same one again changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND (metadata cart). FAILED_PRECONDITION CURRENCY_MISMATCH. INVALID_ARGUMENT
-        CART_NOT_MERGEABLE when source is not a guest's cart. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -250,7 +238,7 @@ class CartService:
     else answers NOT_FOUND CART_NOT_FOUND. When the order of a cart is confirmed, the ordered copies leave it.
 
     Every RPC answers the whole cart with its quote. Books are checked when they are added, stock is not: that happens
-    when the order is placed. Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
+    when the order is placed.
     """
 
     @staticmethod

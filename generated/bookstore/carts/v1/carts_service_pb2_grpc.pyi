@@ -18,7 +18,7 @@ class CartServiceStub:
     else answers NOT_FOUND CART_NOT_FOUND. When the order of a cart is confirmed, the ordered copies leave it.
 
     Every RPC answers the whole cart with its quote. Books are checked when they are added, stock is not: that happens
-    when the order is placed. Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
+    when the order is placed.
     """
 
     def __init__(self, channel: grpc.Channel) -> None: ...
@@ -26,59 +26,47 @@ class CartServiceStub:
     """Makes a cart for a guest and answers it; keep its name, it is the key. A signed-in caller gets their own cart.
 
     Idempotent by request_id.
-    Errors: none of its own.
     """
     GetCart: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.GetCartRequest, cart_pb2.Cart]
     """Answers a cart, priced now. When prices cannot be had the quote is left out; it does not fail for that.
 
     Reads only.
-    Errors: NOT_FOUND CART_NOT_FOUND.
     """
     AddItem: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.AddItemRequest, cart_pb2.Cart]
     """Adds copies of a book; to those already in the cart, if any.
 
     Idempotent by request_id.
-    Errors: NOT_FOUND CART_NOT_FOUND, BOOK_NOT_FOUND. FAILED_PRECONDITION QUANTITY_LIMIT (more than 99 copies of the
-    book), CART_FULL (more than 100 books), CURRENCY_MISMATCH. ABORTED ETAG_MISMATCH.
     """
     UpdateItem: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.UpdateItemRequest, cart_pb2.Cart]
     """Sets how many copies of a book are in the cart.
 
     Idempotent by request_id, and by itself.
-    Errors: NOT_FOUND CART_NOT_FOUND, ITEM_NOT_FOUND (the book is not in the cart). ABORTED ETAG_MISMATCH.
     """
     RemoveItem: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.RemoveItemRequest, cart_pb2.Cart]
     """Takes a book out of the cart.
 
     Idempotent: taking out what is not in it changes nothing.
-    Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
     """
     ClearCart: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.ClearCartRequest, cart_pb2.Cart]
     """Takes all books and coupons out of the cart.
 
     Idempotent: an empty cart stays as it is.
-    Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
     """
     ApplyCoupon: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.ApplyCouponRequest, cart_pb2.Cart]
     """Enters a coupon. It must be good now; whether it takes something off stands in the quote.
 
     Idempotent: entering it again changes nothing.
-    Errors: NOT_FOUND CART_NOT_FOUND, COUPON_NOT_FOUND. FAILED_PRECONDITION COUPON_UNAVAILABLE (not started, over, or
-    used up; metadata state), COUPON_LIMIT (more than 10). ABORTED ETAG_MISMATCH.
     """
     RemoveCoupon: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.RemoveCouponRequest, cart_pb2.Cart]
     """Takes a coupon out of the cart.
 
     Idempotent: taking out what is not in it changes nothing.
-    Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
     """
     MergeCart: grpc.UnaryUnaryMultiCallable[carts_requests_pb2.MergeCartRequest, cart_pb2.Cart]
     """Moves books and coupons of a guest's cart into the caller's own and deletes the guest's. Copies of the same book
     add up, to 99 at most; books beyond the 100th and coupons beyond the 10th are left behind and named in merge_losses.
 
     Idempotent by request_id; merging the same cart into the same one again changes nothing.
-    Errors: NOT_FOUND CART_NOT_FOUND (metadata cart). FAILED_PRECONDITION CURRENCY_MISMATCH. INVALID_ARGUMENT
-    CART_NOT_MERGEABLE when source is not a guest's cart. ABORTED ETAG_MISMATCH.
     """
 
 class CartServiceServicer(metaclass=abc_1.ABCMeta):
@@ -86,7 +74,7 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
     else answers NOT_FOUND CART_NOT_FOUND. When the order of a cart is confirmed, the ordered copies leave it.
 
     Every RPC answers the whole cart with its quote. Books are checked when they are added, stock is not: that happens
-    when the order is placed. Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
+    when the order is placed.
     """
 
     @abc_1.abstractmethod
@@ -98,7 +86,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Makes a cart for a guest and answers it; keep its name, it is the key. A signed-in caller gets their own cart.
 
         Idempotent by request_id.
-        Errors: none of its own.
         """
 
     @abc_1.abstractmethod
@@ -110,7 +97,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers a cart, priced now. When prices cannot be had the quote is left out; it does not fail for that.
 
         Reads only.
-        Errors: NOT_FOUND CART_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -122,8 +108,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Adds copies of a book; to those already in the cart, if any.
 
         Idempotent by request_id.
-        Errors: NOT_FOUND CART_NOT_FOUND, BOOK_NOT_FOUND. FAILED_PRECONDITION QUANTITY_LIMIT (more than 99 copies of the
-        book), CART_FULL (more than 100 books), CURRENCY_MISMATCH. ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -135,7 +119,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Sets how many copies of a book are in the cart.
 
         Idempotent by request_id, and by itself.
-        Errors: NOT_FOUND CART_NOT_FOUND, ITEM_NOT_FOUND (the book is not in the cart). ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -147,7 +130,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Takes a book out of the cart.
 
         Idempotent: taking out what is not in it changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -159,7 +141,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Takes all books and coupons out of the cart.
 
         Idempotent: an empty cart stays as it is.
-        Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -171,8 +152,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Enters a coupon. It must be good now; whether it takes something off stands in the quote.
 
         Idempotent: entering it again changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND, COUPON_NOT_FOUND. FAILED_PRECONDITION COUPON_UNAVAILABLE (not started, over, or
-        used up; metadata state), COUPON_LIMIT (more than 10). ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -184,7 +163,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         """Takes a coupon out of the cart.
 
         Idempotent: taking out what is not in it changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -197,8 +175,6 @@ class CartServiceServicer(metaclass=abc_1.ABCMeta):
         add up, to 99 at most; books beyond the 100th and coupons beyond the 10th are left behind and named in merge_losses.
 
         Idempotent by request_id; merging the same cart into the same one again changes nothing.
-        Errors: NOT_FOUND CART_NOT_FOUND (metadata cart). FAILED_PRECONDITION CURRENCY_MISMATCH. INVALID_ARGUMENT
-        CART_NOT_MERGEABLE when source is not a guest's cart. ABORTED ETAG_MISMATCH.
         """
 
 def add_CartServiceServicer_to_server(servicer: CartServiceServicer, server: grpc.Server) -> None: ...

@@ -28,8 +28,6 @@ if _version_not_supported:
 
 class CatalogServiceStub:
     """Reads and keeps the books. Anyone reads; staff write.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -77,15 +75,12 @@ class CatalogServiceStub:
 
 class CatalogServiceServicer:
     """Reads and keeps the books. Anyone reads; staff write.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def GetBook(self, request, context):
         """Answers one book. A deleted book is found by staff only.
 
         Reads only.
-        Errors: NOT_FOUND BOOK_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,8 +90,6 @@ class CatalogServiceServicer:
         """Answers the books that pass a filter, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID. PERMISSION_DENIED ROLE_REQUIRED when show_deleted is
-        set by anyone but staff.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +99,6 @@ class CatalogServiceServicer:
         """Answers several books at once, in the order asked for. Deleted books count as unknown, for staff too.
 
         All or nothing unless allow_missing is set. Reads only.
-        Errors: NOT_FOUND BOOK_NOT_FOUND (metadata `book` names the first unknown one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,8 +109,6 @@ class CatalogServiceServicer:
         written. Stock is not part of this: see InventoryService.AdjustStock.
 
         Idempotent by request_id. Publishes BookCreated.
-        Errors: ALREADY_EXISTS BOOK_EXISTS (the book_id is in use), ISBN_TAKEN (metadata `book` has it). INVALID_ARGUMENT
-        ISBN_INVALID, PRICE_INVALID, PUBLISH_DATE_INVALID. PERMISSION_DENIED ACCOUNT_INACTIVE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,8 +118,6 @@ class CatalogServiceServicer:
         """Changes the named fields of a book and answers the whole.
 
         Idempotent by request_id. Publishes BookUpdated when anything changed.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. FAILED_PRECONDITION BOOK_DELETED. ABORTED ETAG_MISMATCH. ALREADY_EXISTS
-        ISBN_TAKEN. INVALID_ARGUMENT ISBN_INVALID, PRICE_INVALID, PUBLISH_DATE_INVALID, FIELD_INVALID for an unknown path.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +127,6 @@ class CatalogServiceServicer:
         """Takes a book out of the catalog and answers it, state DELETED. Orders and their lines keep it.
 
         Idempotent: a deleted book is answered as it is, whatever the etag. Publishes BookDeleted once.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,7 +136,6 @@ class CatalogServiceServicer:
         """Brings a deleted book back and answers it, state ACTIVE.
 
         Idempotent: an active book is answered as it is, whatever the etag. Publishes BookUndeleted once.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,8 +189,6 @@ def add_CatalogServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
     """Reads and keeps the books. Anyone reads; staff write.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

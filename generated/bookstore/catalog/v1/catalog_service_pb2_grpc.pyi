@@ -14,64 +14,48 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """Reads and keeps the books. Anyone reads; staff write.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Reads and keeps the books. Anyone reads; staff write."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     GetBook: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.GetBookRequest, book_pb2.Book]
     """Answers one book. A deleted book is found by staff only.
 
     Reads only.
-    Errors: NOT_FOUND BOOK_NOT_FOUND.
     """
     ListBooks: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.ListBooksRequest, catalog_service_pb2.ListBooksResponse]
     """Answers the books that pass a filter, page by page.
 
     Reads only.
-    Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID. PERMISSION_DENIED ROLE_REQUIRED when show_deleted is
-    set by anyone but staff.
     """
     BatchGetBooks: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.BatchGetBooksRequest, catalog_service_pb2.BatchGetBooksResponse]
     """Answers several books at once, in the order asked for. Deleted books count as unknown, for staff too.
 
     All or nothing unless allow_missing is set. Reads only.
-    Errors: NOT_FOUND BOOK_NOT_FOUND (metadata `book` names the first unknown one).
     """
     CreateBook: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.CreateBookRequest, book_pb2.Book]
     """Adds a book to the catalog. The calling account must be active at that moment: identity is asked before anything is
     written. Stock is not part of this: see InventoryService.AdjustStock.
 
     Idempotent by request_id. Publishes BookCreated.
-    Errors: ALREADY_EXISTS BOOK_EXISTS (the book_id is in use), ISBN_TAKEN (metadata `book` has it). INVALID_ARGUMENT
-    ISBN_INVALID, PRICE_INVALID, PUBLISH_DATE_INVALID. PERMISSION_DENIED ACCOUNT_INACTIVE.
     """
     UpdateBook: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.UpdateBookRequest, book_pb2.Book]
     """Changes the named fields of a book and answers the whole.
 
     Idempotent by request_id. Publishes BookUpdated when anything changed.
-    Errors: NOT_FOUND BOOK_NOT_FOUND. FAILED_PRECONDITION BOOK_DELETED. ABORTED ETAG_MISMATCH. ALREADY_EXISTS
-    ISBN_TAKEN. INVALID_ARGUMENT ISBN_INVALID, PRICE_INVALID, PUBLISH_DATE_INVALID, FIELD_INVALID for an unknown path.
     """
     DeleteBook: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.DeleteBookRequest, book_pb2.Book]
     """Takes a book out of the catalog and answers it, state DELETED. Orders and their lines keep it.
 
     Idempotent: a deleted book is answered as it is, whatever the etag. Publishes BookDeleted once.
-    Errors: NOT_FOUND BOOK_NOT_FOUND. ABORTED ETAG_MISMATCH.
     """
     UndeleteBook: grpc.UnaryUnaryMultiCallable[catalog_service_pb2.UndeleteBookRequest, book_pb2.Book]
     """Brings a deleted book back and answers it, state ACTIVE.
 
     Idempotent: an active book is answered as it is, whatever the etag. Publishes BookUndeleted once.
-    Errors: NOT_FOUND BOOK_NOT_FOUND. ABORTED ETAG_MISMATCH.
     """
 
 class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
-    """Reads and keeps the books. Anyone reads; staff write.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Reads and keeps the books. Anyone reads; staff write."""
 
     @abc_1.abstractmethod
     def GetBook(
@@ -82,7 +66,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers one book. A deleted book is found by staff only.
 
         Reads only.
-        Errors: NOT_FOUND BOOK_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -94,8 +77,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the books that pass a filter, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID. PERMISSION_DENIED ROLE_REQUIRED when show_deleted is
-        set by anyone but staff.
         """
 
     @abc_1.abstractmethod
@@ -107,7 +88,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers several books at once, in the order asked for. Deleted books count as unknown, for staff too.
 
         All or nothing unless allow_missing is set. Reads only.
-        Errors: NOT_FOUND BOOK_NOT_FOUND (metadata `book` names the first unknown one).
         """
 
     @abc_1.abstractmethod
@@ -120,8 +100,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         written. Stock is not part of this: see InventoryService.AdjustStock.
 
         Idempotent by request_id. Publishes BookCreated.
-        Errors: ALREADY_EXISTS BOOK_EXISTS (the book_id is in use), ISBN_TAKEN (metadata `book` has it). INVALID_ARGUMENT
-        ISBN_INVALID, PRICE_INVALID, PUBLISH_DATE_INVALID. PERMISSION_DENIED ACCOUNT_INACTIVE.
         """
 
     @abc_1.abstractmethod
@@ -133,8 +111,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         """Changes the named fields of a book and answers the whole.
 
         Idempotent by request_id. Publishes BookUpdated when anything changed.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. FAILED_PRECONDITION BOOK_DELETED. ABORTED ETAG_MISMATCH. ALREADY_EXISTS
-        ISBN_TAKEN. INVALID_ARGUMENT ISBN_INVALID, PRICE_INVALID, PUBLISH_DATE_INVALID, FIELD_INVALID for an unknown path.
         """
 
     @abc_1.abstractmethod
@@ -146,7 +122,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         """Takes a book out of the catalog and answers it, state DELETED. Orders and their lines keep it.
 
         Idempotent: a deleted book is answered as it is, whatever the etag. Publishes BookDeleted once.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -158,7 +133,6 @@ class CatalogServiceServicer(metaclass=abc_1.ABCMeta):
         """Brings a deleted book back and answers it, state ACTIVE.
 
         Idempotent: an active book is answered as it is, whatever the etag. Publishes BookUndeleted once.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: grpc.Server) -> None: ...

@@ -29,8 +29,6 @@ if _version_not_supported:
 
 class IdentityServiceStub:
     """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -78,15 +76,12 @@ class IdentityServiceStub:
 
 class IdentityServiceServicer:
     """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def CreateUser(self, request, context):
         """Opens an account with ROLE_CUSTOMER. Whoever calls: name, roles and state are the server's.
 
         Idempotent by request_id. Publishes UserCreated.
-        Errors: ALREADY_EXISTS EMAIL_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +91,6 @@ class IdentityServiceServicer:
         """Answers one account: to its owner, to staff, and to the notification service, which needs the address.
 
         A deleted account is found by staff only. Reads only.
-        Errors: NOT_FOUND USER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +100,6 @@ class IdentityServiceServicer:
         """Answers the accounts that pass a filter, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,8 +109,6 @@ class IdentityServiceServicer:
         """Changes display_name or email of an account and answers the whole. PUT means the same as PATCH.
 
         Idempotent by request_id. Publishes UserUpdated when anything changed.
-        Errors: NOT_FOUND USER_NOT_FOUND. ALREADY_EXISTS EMAIL_TAKEN. ABORTED ETAG_MISMATCH. INVALID_ARGUMENT FIELD_INVALID
-        for an unknown path or `password`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +118,6 @@ class IdentityServiceServicer:
         """Closes an account for good: its sessions end, its personal data is erased, its orders stay under the bare id.
 
         Idempotent: closing a closed account changes nothing. Publishes UserDeleted once.
-        Errors: NOT_FOUND USER_NOT_FOUND. ABORTED ETAG_MISMATCH. FAILED_PRECONDITION LAST_ADMIN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +128,6 @@ class IdentityServiceServicer:
         account's next access token is made, at most 10 minutes later.
 
         Idempotent by request_id. Publishes UserUpdated when anything changed.
-        Errors: NOT_FOUND USER_NOT_FOUND. ABORTED ETAG_MISMATCH. FAILED_PRECONDITION LAST_ADMIN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,8 +137,6 @@ class IdentityServiceServicer:
         """Changes the caller's own password and ends all of their sessions; sign in again with the new one.
 
         Not idempotent: a repeat fails, because the old password is no longer right.
-        Errors: NOT_FOUND USER_NOT_FOUND. UNAUTHENTICATED CREDENTIALS_INVALID when current_password is wrong.
-        RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS (RetryInfo says when to come back).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,8 +190,6 @@ def add_IdentityServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
     """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

@@ -15,63 +15,48 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IdentityServiceStub:
-    """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     CreateUser: grpc.UnaryUnaryMultiCallable[identity_service_pb2.CreateUserRequest, user_pb2.User]
     """Opens an account with ROLE_CUSTOMER. Whoever calls: name, roles and state are the server's.
 
     Idempotent by request_id. Publishes UserCreated.
-    Errors: ALREADY_EXISTS EMAIL_TAKEN.
     """
     GetUser: grpc.UnaryUnaryMultiCallable[identity_service_pb2.GetUserRequest, user_pb2.User]
     """Answers one account: to its owner, to staff, and to the notification service, which needs the address.
 
     A deleted account is found by staff only. Reads only.
-    Errors: NOT_FOUND USER_NOT_FOUND.
     """
     ListUsers: grpc.UnaryUnaryMultiCallable[identity_service_pb2.ListUsersRequest, identity_service_pb2.ListUsersResponse]
     """Answers the accounts that pass a filter, page by page.
 
     Reads only.
-    Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
     """
     UpdateUser: grpc.UnaryUnaryMultiCallable[identity_service_pb2.UpdateUserRequest, user_pb2.User]
     """Changes display_name or email of an account and answers the whole. PUT means the same as PATCH.
 
     Idempotent by request_id. Publishes UserUpdated when anything changed.
-    Errors: NOT_FOUND USER_NOT_FOUND. ALREADY_EXISTS EMAIL_TAKEN. ABORTED ETAG_MISMATCH. INVALID_ARGUMENT FIELD_INVALID
-    for an unknown path or `password`.
     """
     DeleteUser: grpc.UnaryUnaryMultiCallable[identity_service_pb2.DeleteUserRequest, empty_pb2.Empty]
     """Closes an account for good: its sessions end, its personal data is erased, its orders stay under the bare id.
 
     Idempotent: closing a closed account changes nothing. Publishes UserDeleted once.
-    Errors: NOT_FOUND USER_NOT_FOUND. ABORTED ETAG_MISMATCH. FAILED_PRECONDITION LAST_ADMIN.
     """
     SetUserRoles: grpc.UnaryUnaryMultiCallable[identity_service_pb2.SetUserRolesRequest, user_pb2.User]
     """Replaces the roles of an account and answers it. ROLE_CUSTOMER stays whether named or not. Takes effect when the
     account's next access token is made, at most 10 minutes later.
 
     Idempotent by request_id. Publishes UserUpdated when anything changed.
-    Errors: NOT_FOUND USER_NOT_FOUND. ABORTED ETAG_MISMATCH. FAILED_PRECONDITION LAST_ADMIN.
     """
     ChangePassword: grpc.UnaryUnaryMultiCallable[identity_service_pb2.ChangePasswordRequest, user_pb2.User]
     """Changes the caller's own password and ends all of their sessions; sign in again with the new one.
 
     Not idempotent: a repeat fails, because the old password is no longer right.
-    Errors: NOT_FOUND USER_NOT_FOUND. UNAUTHENTICATED CREDENTIALS_INVALID when current_password is wrong.
-    RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS (RetryInfo says when to come back).
     """
 
 class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
-    """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Keeps the accounts. Strangers' accounts answer NOT_FOUND to everyone but staff. `users/me` stands for the caller."""
 
     @abc_1.abstractmethod
     def CreateUser(
@@ -82,7 +67,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         """Opens an account with ROLE_CUSTOMER. Whoever calls: name, roles and state are the server's.
 
         Idempotent by request_id. Publishes UserCreated.
-        Errors: ALREADY_EXISTS EMAIL_TAKEN.
         """
 
     @abc_1.abstractmethod
@@ -94,7 +78,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers one account: to its owner, to staff, and to the notification service, which needs the address.
 
         A deleted account is found by staff only. Reads only.
-        Errors: NOT_FOUND USER_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -106,7 +89,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the accounts that pass a filter, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -118,8 +100,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         """Changes display_name or email of an account and answers the whole. PUT means the same as PATCH.
 
         Idempotent by request_id. Publishes UserUpdated when anything changed.
-        Errors: NOT_FOUND USER_NOT_FOUND. ALREADY_EXISTS EMAIL_TAKEN. ABORTED ETAG_MISMATCH. INVALID_ARGUMENT FIELD_INVALID
-        for an unknown path or `password`.
         """
 
     @abc_1.abstractmethod
@@ -131,7 +111,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         """Closes an account for good: its sessions end, its personal data is erased, its orders stay under the bare id.
 
         Idempotent: closing a closed account changes nothing. Publishes UserDeleted once.
-        Errors: NOT_FOUND USER_NOT_FOUND. ABORTED ETAG_MISMATCH. FAILED_PRECONDITION LAST_ADMIN.
         """
 
     @abc_1.abstractmethod
@@ -144,7 +123,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         account's next access token is made, at most 10 minutes later.
 
         Idempotent by request_id. Publishes UserUpdated when anything changed.
-        Errors: NOT_FOUND USER_NOT_FOUND. ABORTED ETAG_MISMATCH. FAILED_PRECONDITION LAST_ADMIN.
         """
 
     @abc_1.abstractmethod
@@ -156,8 +134,6 @@ class IdentityServiceServicer(metaclass=abc_1.ABCMeta):
         """Changes the caller's own password and ends all of their sessions; sign in again with the new one.
 
         Not idempotent: a repeat fails, because the old password is no longer right.
-        Errors: NOT_FOUND USER_NOT_FOUND. UNAUTHENTICATED CREDENTIALS_INVALID when current_password is wrong.
-        RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS (RetryInfo says when to come back).
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: grpc.Server) -> None: ...

@@ -30,8 +30,6 @@ if _version_not_supported:
 
 class SessionServiceStub:
     """Makes and ends sessions.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -64,16 +62,12 @@ class SessionServiceStub:
 
 class SessionServiceServicer:
     """Makes and ends sessions.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def CreateSession(self, request, context):
         """Signs in. An unknown address and a wrong password get the same answer after the same time.
 
         Not idempotent: each call makes a session of its own.
-        Errors: UNAUTHENTICATED CREDENTIALS_INVALID. PERMISSION_DENIED ACCOUNT_DISABLED (only with the right password).
-        RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS (RetryInfo says when to come back).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,7 +78,6 @@ class SessionServiceServicer:
 
         Not idempotent, but forgiving: within 10 seconds of its first use the old token gets one more pair (an answer was
         lost, two tabs raced). Later use of it is taken for theft and ends every session that came from the same sign-in.
-        Errors: UNAUTHENTICATED REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED. PERMISSION_DENIED ACCOUNT_DISABLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,7 +87,6 @@ class SessionServiceServicer:
         """Signs out: ends every refresh token that came from the same sign-in. Access tokens run out by themselves.
 
         Idempotent: an unknown, foreign or ended token is answered like a known one and changes nothing.
-        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +96,6 @@ class SessionServiceServicer:
         """Answers the public keys that access tokens are signed with, as a JSON Web Key Set (RFC 7517, application/json).
 
         A new key stands here before it signs. Reads only.
-        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,8 +134,6 @@ def add_SessionServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class SessionService:
     """Makes and ends sessions.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

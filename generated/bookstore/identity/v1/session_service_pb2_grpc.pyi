@@ -16,44 +16,33 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SessionServiceStub:
-    """Makes and ends sessions.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Makes and ends sessions."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     CreateSession: grpc.UnaryUnaryMultiCallable[session_service_pb2.CreateSessionRequest, session_pb2.Session]
     """Signs in. An unknown address and a wrong password get the same answer after the same time.
 
     Not idempotent: each call makes a session of its own.
-    Errors: UNAUTHENTICATED CREDENTIALS_INVALID. PERMISSION_DENIED ACCOUNT_DISABLED (only with the right password).
-    RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS (RetryInfo says when to come back).
     """
     RefreshSession: grpc.UnaryUnaryMultiCallable[session_service_pb2.RefreshSessionRequest, session_pb2.Session]
     """Changes a refresh token for a new pair of tokens; the old refresh token is used up.
 
     Not idempotent, but forgiving: within 10 seconds of its first use the old token gets one more pair (an answer was
     lost, two tabs raced). Later use of it is taken for theft and ends every session that came from the same sign-in.
-    Errors: UNAUTHENTICATED REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED. PERMISSION_DENIED ACCOUNT_DISABLED.
     """
     RevokeSession: grpc.UnaryUnaryMultiCallable[session_service_pb2.RevokeSessionRequest, empty_pb2.Empty]
     """Signs out: ends every refresh token that came from the same sign-in. Access tokens run out by themselves.
 
     Idempotent: an unknown, foreign or ended token is answered like a known one and changes nothing.
-    Errors: none of its own.
     """
     GetJwks: grpc.UnaryUnaryMultiCallable[session_service_pb2.GetJwksRequest, httpbody_pb2.HttpBody]
     """Answers the public keys that access tokens are signed with, as a JSON Web Key Set (RFC 7517, application/json).
 
     A new key stands here before it signs. Reads only.
-    Errors: none of its own.
     """
 
 class SessionServiceServicer(metaclass=abc_1.ABCMeta):
-    """Makes and ends sessions.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Makes and ends sessions."""
 
     @abc_1.abstractmethod
     def CreateSession(
@@ -64,8 +53,6 @@ class SessionServiceServicer(metaclass=abc_1.ABCMeta):
         """Signs in. An unknown address and a wrong password get the same answer after the same time.
 
         Not idempotent: each call makes a session of its own.
-        Errors: UNAUTHENTICATED CREDENTIALS_INVALID. PERMISSION_DENIED ACCOUNT_DISABLED (only with the right password).
-        RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS (RetryInfo says when to come back).
         """
 
     @abc_1.abstractmethod
@@ -78,7 +65,6 @@ class SessionServiceServicer(metaclass=abc_1.ABCMeta):
 
         Not idempotent, but forgiving: within 10 seconds of its first use the old token gets one more pair (an answer was
         lost, two tabs raced). Later use of it is taken for theft and ends every session that came from the same sign-in.
-        Errors: UNAUTHENTICATED REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED. PERMISSION_DENIED ACCOUNT_DISABLED.
         """
 
     @abc_1.abstractmethod
@@ -90,7 +76,6 @@ class SessionServiceServicer(metaclass=abc_1.ABCMeta):
         """Signs out: ends every refresh token that came from the same sign-in. Access tokens run out by themselves.
 
         Idempotent: an unknown, foreign or ended token is answered like a known one and changes nothing.
-        Errors: none of its own.
         """
 
     @abc_1.abstractmethod
@@ -102,7 +87,6 @@ class SessionServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the public keys that access tokens are signed with, as a JSON Web Key Set (RFC 7517, application/json).
 
         A new key stands here before it signs. Reads only.
-        Errors: none of its own.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: grpc.Server) -> None: ...

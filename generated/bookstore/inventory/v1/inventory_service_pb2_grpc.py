@@ -30,8 +30,6 @@ if _version_not_supported:
 class InventoryServiceStub:
     """Keeps the copies and never promises one twice. Digital books have no stock. A printed book without a stock record
     counts as having no copies.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -85,15 +83,12 @@ class InventoryServiceStub:
 class InventoryServiceServicer:
     """Keeps the copies and never promises one twice. Digital books have no stock. A printed book without a stock record
     counts as having no copies.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def GetStock(self, request, context):
         """Answers the stock of one book. on_hand and reserved are answered to staff only.
 
         Reads only.
-        Errors: NOT_FOUND STOCK_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,7 +98,6 @@ class InventoryServiceServicer:
         """Answers the stocks that pass a filter, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,8 +108,6 @@ class InventoryServiceServicer:
         printed book opens its stock: the catalog is asked whether there is such a book.
 
         Idempotent by request_id. Publishes StockAdjusted.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. FAILED_PRECONDITION BOOK_IS_DIGITAL, STOCK_INSUFFICIENT (the stock would fall
-        below the copies promised to orders; metadata available, delta).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +117,6 @@ class InventoryServiceServicer:
         """Answers the movements of a stock, latest first, page by page.
 
         Reads only.
-        Errors: NOT_FOUND STOCK_NOT_FOUND. INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,8 +126,6 @@ class InventoryServiceServicer:
         """Sets the copies of all lines aside for an order, all or nothing, for 15 minutes by default.
 
         Idempotent by order: a repeat answers the reservation as it is now. Publishes StockReserved.
-        Errors: FAILED_PRECONDITION OUT_OF_STOCK (metadata book, asked, available, in copies), RESERVATION_RELEASED (the
-        release came first; nothing is reserved). ALREADY_EXISTS RESERVATION_MISMATCH (the order reserved other lines).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,8 +135,6 @@ class InventoryServiceServicer:
         """Takes the reserved copies out of the house. An expired reservation is taken again when the copies are still there.
 
         Idempotent: a committed reservation is answered as it is. Publishes ReservationCommitted.
-        Errors: NOT_FOUND RESERVATION_NOT_FOUND. FAILED_PRECONDITION RESERVATION_RELEASED, RESERVATION_EXPIRED (and its
-        copies are gone).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,7 +147,6 @@ class InventoryServiceServicer:
         nothing.
 
         Idempotent by request_id, and by itself when no lines are named. Publishes ReservationReleased when copies moved.
-        Errors: FAILED_PRECONDITION RETURN_EXCEEDS_RESERVATION (metadata book).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,7 +156,6 @@ class InventoryServiceServicer:
         """Answers one reservation.
 
         Reads only.
-        Errors: NOT_FOUND RESERVATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,8 +215,6 @@ def add_InventoryServiceServicer_to_server(servicer, server):
 class InventoryService:
     """Keeps the copies and never promises one twice. Digital books have no stock. A printed book without a stock record
     counts as having no copies.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

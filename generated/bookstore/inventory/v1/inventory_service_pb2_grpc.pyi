@@ -17,8 +17,6 @@ GRPC_VERSION: str
 class InventoryServiceStub:
     """Keeps the copies and never promises one twice. Digital books have no stock. A printed book without a stock record
     counts as having no copies.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel: grpc.Channel) -> None: ...
@@ -26,41 +24,32 @@ class InventoryServiceStub:
     """Answers the stock of one book. on_hand and reserved are answered to staff only.
 
     Reads only.
-    Errors: NOT_FOUND STOCK_NOT_FOUND.
     """
     ListStocks: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.ListStocksRequest, inventory_service_pb2.ListStocksResponse]
     """Answers the stocks that pass a filter, page by page.
 
     Reads only.
-    Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
     """
     AdjustStock: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.AdjustStockRequest, stock_pb2.Stock]
     """Adds copies to a stock or takes copies off, writes the movement, and answers the stock. The first adjustment of a
     printed book opens its stock: the catalog is asked whether there is such a book.
 
     Idempotent by request_id. Publishes StockAdjusted.
-    Errors: NOT_FOUND BOOK_NOT_FOUND. FAILED_PRECONDITION BOOK_IS_DIGITAL, STOCK_INSUFFICIENT (the stock would fall
-    below the copies promised to orders; metadata available, delta).
     """
     ListStockMovements: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.ListStockMovementsRequest, inventory_service_pb2.ListStockMovementsResponse]
     """Answers the movements of a stock, latest first, page by page.
 
     Reads only.
-    Errors: NOT_FOUND STOCK_NOT_FOUND. INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
     """
     ReserveStock: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.ReserveStockRequest, reservation_pb2.Reservation]
     """Sets the copies of all lines aside for an order, all or nothing, for 15 minutes by default.
 
     Idempotent by order: a repeat answers the reservation as it is now. Publishes StockReserved.
-    Errors: FAILED_PRECONDITION OUT_OF_STOCK (metadata book, asked, available, in copies), RESERVATION_RELEASED (the
-    release came first; nothing is reserved). ALREADY_EXISTS RESERVATION_MISMATCH (the order reserved other lines).
     """
     CommitReservation: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.CommitReservationRequest, reservation_pb2.Reservation]
     """Takes the reserved copies out of the house. An expired reservation is taken again when the copies are still there.
 
     Idempotent: a committed reservation is answered as it is. Publishes ReservationCommitted.
-    Errors: NOT_FOUND RESERVATION_NOT_FOUND. FAILED_PRECONDITION RESERVATION_RELEASED, RESERVATION_EXPIRED (and its
-    copies are gone).
     """
     ReleaseReservation: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.ReleaseReservationRequest, reservation_pb2.Reservation]
     """Gives copies back. Active: the whole promise ends, lines are not looked at. Committed: the named copies, or all
@@ -69,20 +58,16 @@ class InventoryServiceStub:
     nothing.
 
     Idempotent by request_id, and by itself when no lines are named. Publishes ReservationReleased when copies moved.
-    Errors: FAILED_PRECONDITION RETURN_EXCEEDS_RESERVATION (metadata book).
     """
     GetReservation: grpc.UnaryUnaryMultiCallable[inventory_service_pb2.GetReservationRequest, reservation_pb2.Reservation]
     """Answers one reservation.
 
     Reads only.
-    Errors: NOT_FOUND RESERVATION_NOT_FOUND.
     """
 
 class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
     """Keeps the copies and never promises one twice. Digital books have no stock. A printed book without a stock record
     counts as having no copies.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @abc_1.abstractmethod
@@ -94,7 +79,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the stock of one book. on_hand and reserved are answered to staff only.
 
         Reads only.
-        Errors: NOT_FOUND STOCK_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -106,7 +90,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the stocks that pass a filter, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -119,8 +102,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         printed book opens its stock: the catalog is asked whether there is such a book.
 
         Idempotent by request_id. Publishes StockAdjusted.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. FAILED_PRECONDITION BOOK_IS_DIGITAL, STOCK_INSUFFICIENT (the stock would fall
-        below the copies promised to orders; metadata available, delta).
         """
 
     @abc_1.abstractmethod
@@ -132,7 +113,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the movements of a stock, latest first, page by page.
 
         Reads only.
-        Errors: NOT_FOUND STOCK_NOT_FOUND. INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -144,8 +124,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         """Sets the copies of all lines aside for an order, all or nothing, for 15 minutes by default.
 
         Idempotent by order: a repeat answers the reservation as it is now. Publishes StockReserved.
-        Errors: FAILED_PRECONDITION OUT_OF_STOCK (metadata book, asked, available, in copies), RESERVATION_RELEASED (the
-        release came first; nothing is reserved). ALREADY_EXISTS RESERVATION_MISMATCH (the order reserved other lines).
         """
 
     @abc_1.abstractmethod
@@ -157,8 +135,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         """Takes the reserved copies out of the house. An expired reservation is taken again when the copies are still there.
 
         Idempotent: a committed reservation is answered as it is. Publishes ReservationCommitted.
-        Errors: NOT_FOUND RESERVATION_NOT_FOUND. FAILED_PRECONDITION RESERVATION_RELEASED, RESERVATION_EXPIRED (and its
-        copies are gone).
         """
 
     @abc_1.abstractmethod
@@ -173,7 +149,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         nothing.
 
         Idempotent by request_id, and by itself when no lines are named. Publishes ReservationReleased when copies moved.
-        Errors: FAILED_PRECONDITION RETURN_EXCEEDS_RESERVATION (metadata book).
         """
 
     @abc_1.abstractmethod
@@ -185,7 +160,6 @@ class InventoryServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers one reservation.
 
         Reads only.
-        Errors: NOT_FOUND RESERVATION_NOT_FOUND.
         """
 
 def add_InventoryServiceServicer_to_server(servicer: InventoryServiceServicer, server: grpc.Server) -> None: ...

@@ -30,7 +30,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6bookstore/notifications/v1/notifications_service.proto\x12\x1a\x62ookstore.notifications.v1\x1a-bookstore/notifications/v1/notification.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xf2\x01\n\x18ListNotificationsRequest\x12U\n\x06parent\x18\x01 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/User\xbaH\x1br\x19\x32\x17^users/[a-z0-9-]{1,64}$R\x06parent\x12,\n\tpage_size\x18\x02 \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00\x88\xb5\x18\x64R\x08pageSize\x12+\n\npage_token\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x10R\tpageToken\x12$\n\x06\x66ilter\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x08R\x06\x66ilter\"\x93\x01\n\x19ListNotificationsResponse\x12N\n\rnotifications\x18\x01 \x03(\x0b\x32(.bookstore.notifications.v1.NotificationR\rnotifications\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd6\x01\n\x13NotificationService\x12\xbe\x01\n\x11ListNotifications\x12\x34.bookstore.notifications.v1.ListNotificationsRequest\x1a\x35.bookstore.notifications.v1.ListNotificationsResponse\"<\x90\x02\x01\x8a\xb5\x18\x0b\x08\x04\x12\x01\x02\"\x02\x08\x02(\x01\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=users/*}/notificationsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6bookstore/notifications/v1/notifications_service.proto\x12\x1a\x62ookstore.notifications.v1\x1a-bookstore/notifications/v1/notification.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xf2\x01\n\x18ListNotificationsRequest\x12U\n\x06parent\x18\x01 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x18\n\x16\x62ookstore.example/User\xbaH\x1br\x19\x32\x17^users/[a-z0-9-]{1,64}$R\x06parent\x12,\n\tpage_size\x18\x02 \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00\x88\xb5\x18\x64R\x08pageSize\x12+\n\npage_token\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x10R\tpageToken\x12$\n\x06\x66ilter\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x08R\x06\x66ilter\"\x93\x01\n\x19ListNotificationsResponse\x12N\n\rnotifications\x18\x01 \x03(\x0b\x32(.bookstore.notifications.v1.NotificationR\rnotifications\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xe6\x01\n\x13NotificationService\x12\xce\x01\n\x11ListNotifications\x12\x34.bookstore.notifications.v1.ListNotificationsRequest\x1a\x35.bookstore.notifications.v1.ListNotificationsResponse\"L\x90\x02\x01\x8a\xb5\x18\x1b\x08\x04\x12\x01\x02\"\x02\x08\x02(\x01\x32\x0eUSER_NOT_FOUND\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=users/*}/notificationsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,11 +46,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['filter']._loaded_options = None
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\010'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
-  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\220\002\001\212\265\030\013\010\004\022\001\002\"\002\010\002(\001\202\323\344\223\002$\022\"/v1/{parent=users/*}/notifications'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\220\002\001\212\265\030\033\010\004\022\001\002\"\002\010\002(\0012\016USER_NOT_FOUND\202\323\344\223\002$\022\"/v1/{parent=users/*}/notifications'
   _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=278
   _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=520
   _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=523
   _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=670
   _globals['_NOTIFICATIONSERVICE']._serialized_start=673
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=887
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=903
 # @@protoc_insertion_point(module_scope)

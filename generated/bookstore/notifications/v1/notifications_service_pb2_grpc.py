@@ -27,8 +27,6 @@ if _version_not_supported:
 
 class NotificationServiceStub:
     """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -46,8 +44,6 @@ class NotificationServiceStub:
 
 class NotificationServiceServicer:
     """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def ListNotifications(self, request, context):
@@ -55,7 +51,6 @@ class NotificationServiceServicer:
         nothing, known or not, has an empty list.
 
         Reads only.
-        Errors: NOT_FOUND USER_NOT_FOUND to strangers. INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,8 +74,6 @@ def add_NotificationServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class NotificationService:
     """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

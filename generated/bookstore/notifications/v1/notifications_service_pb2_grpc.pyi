@@ -13,10 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NotificationServiceStub:
-    """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     ListNotifications: grpc.UnaryUnaryMultiCallable[notifications_service_pb2.ListNotificationsRequest, notifications_service_pb2.ListNotificationsResponse]
@@ -24,14 +21,10 @@ class NotificationServiceStub:
     nothing, known or not, has an empty list.
 
     Reads only.
-    Errors: NOT_FOUND USER_NOT_FOUND to strangers. INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
     """
 
 class NotificationServiceServicer(metaclass=abc_1.ABCMeta):
-    """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Sends mail when something happened, and keeps a list of it. Each event sends at most one mail."""
 
     @abc_1.abstractmethod
     def ListNotifications(
@@ -43,7 +36,6 @@ class NotificationServiceServicer(metaclass=abc_1.ABCMeta):
         nothing, known or not, has an empty list.
 
         Reads only.
-        Errors: NOT_FOUND USER_NOT_FOUND to strangers. INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
 
 def add_NotificationServiceServicer_to_server(servicer: NotificationServiceServicer, server: grpc.Server) -> None: ...

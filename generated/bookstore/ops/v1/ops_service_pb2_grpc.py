@@ -28,8 +28,6 @@ if _version_not_supported:
 
 class StatusServiceStub:
     """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -47,8 +45,6 @@ class StatusServiceStub:
 
 class StatusServiceServicer:
     """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def GetStatus(self, request, context):
@@ -56,7 +52,6 @@ class StatusServiceServicer:
 
         Reads only; all services are asked at once, the response can be a second old. The HTTP status is 200 while the shop
         sells and 503, with the same body, while its state is NOT_SERVING.
-        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,8 +75,6 @@ def add_StatusServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class StatusService:
     """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

@@ -14,10 +14,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StatusServiceStub:
-    """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Tells how the services are doing. Served by the storefront process."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     GetStatus: grpc.UnaryUnaryMultiCallable[ops_service_pb2.GetStatusRequest, status_pb2.Status]
@@ -25,14 +22,10 @@ class StatusServiceStub:
 
     Reads only; all services are asked at once, the response can be a second old. The HTTP status is 200 while the shop
     sells and 503, with the same body, while its state is NOT_SERVING.
-    Errors: none of its own.
     """
 
 class StatusServiceServicer(metaclass=abc_1.ABCMeta):
-    """Tells how the services are doing. Served by the storefront process.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Tells how the services are doing. Served by the storefront process."""
 
     @abc_1.abstractmethod
     def GetStatus(
@@ -44,7 +37,6 @@ class StatusServiceServicer(metaclass=abc_1.ABCMeta):
 
         Reads only; all services are asked at once, the response can be a second old. The HTTP status is 200 while the shop
         sells and 503, with the same body, while its state is NOT_SERVING.
-        Errors: none of its own.
         """
 
 def add_StatusServiceServicer_to_server(servicer: StatusServiceServicer, server: grpc.Server) -> None: ...

@@ -29,8 +29,6 @@ if _version_not_supported:
 class OrderServiceStub:
     """Keeps the orders and runs their checkout. An order of somebody else answers NOT_FOUND ORDER_NOT_FOUND to everyone but
     staff.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -84,8 +82,6 @@ class OrderServiceStub:
 class OrderServiceServicer:
     """Keeps the orders and runs their checkout. An order of somebody else answers NOT_FOUND ORDER_NOT_FOUND to everyone but
     staff.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def PlaceOrder(self, request, context):
@@ -100,9 +96,6 @@ class OrderServiceServicer:
         Idempotent by request_id: a repeat answers the same order as it is now. Another request for the same cart, unchanged,
         is refused while an order of it stands, so that nobody buys twice by pressing twice.
         Publishes OrderPlaced, then OrderConfirmed or OrderRejected.
-        Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, CART_ORDERED (metadata order),
-        PRICE_CHANGED (metadata expected, current), BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
-        cart), SHIPPING_ADDRESS_REQUIRED. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the cart cannot be read or priced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +105,6 @@ class OrderServiceServicer:
         """Answers one order, to its owner and to staff.
 
         Reads only.
-        Errors: NOT_FOUND ORDER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +114,6 @@ class OrderServiceServicer:
         """Answers the caller's orders, to staff everyone's, latest first, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +124,6 @@ class OrderServiceServicer:
         background when a service is slow. A PENDING order cannot be cancelled; it ends by itself.
 
         Idempotent: a cancelled order is answered as it is. Publishes OrderCancelled once.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,9 +134,6 @@ class OrderServiceServicer:
         copy is left the shipping cost is paid back too and the state is REFUNDED.
 
         Idempotent by request_id; two refunds of the same copies differ by it alone. Publishes OrderRefunded.
-        Errors: NOT_FOUND ORDER_NOT_FOUND, LINE_NOT_FOUND (metadata book). FAILED_PRECONDITION ORDER_STATE_INVALID
-        (metadata state), REFUND_EXCEEDS_ORDER (metadata book, left), PAYMENT_PENDING (the charge is not through yet; try
-        again). ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,7 +143,6 @@ class OrderServiceServicer:
         """Notes that the parcel of a CONFIRMED order left the house and answers the order, state SHIPPED.
 
         Idempotent: a shipped order is answered as it is. Publishes OrderShipped once.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,7 +152,6 @@ class OrderServiceServicer:
         """Notes that the parcel of a SHIPPED order arrived and answers the order, state DELIVERED.
 
         Idempotent: a delivered order is answered as it is. Publishes OrderDelivered once.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,11 +162,11 @@ class OrderServiceServicer:
         that says last: when the order is DELIVERED, REJECTED, CANCELLED or REFUNDED, when the time is up (5 minutes) or when
         the server stops.
 
-        At least every 20 seconds a message is sent, so that what lies between does not take the stream for dead: without a
-        change it is the order as before, with the same etag, and can be ignored.
+        At least every 20 seconds a message is sent, so that proxies do not take the stream for dead: without a change it is
+        the order as before, with the same etag, and can be ignored.
 
-        A stream that ends without a last message was cut; watch again. Reads only.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. RESOURCE_EXHAUSTED OVERLOADED: the caller watches ten orders already.
+        A stream that ends without a last message was cut; watch again. One user has at most ten watches open; a further
+        one is rejected as OVERLOADED. Reads only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,8 +226,6 @@ def add_OrderServiceServicer_to_server(servicer, server):
 class OrderService:
     """Keeps the orders and runs their checkout. An order of somebody else answers NOT_FOUND ORDER_NOT_FOUND to everyone but
     staff.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

@@ -16,8 +16,6 @@ GRPC_VERSION: str
 class OrderServiceStub:
     """Keeps the orders and runs their checkout. An order of somebody else answers NOT_FOUND ORDER_NOT_FOUND to everyone but
     staff.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel: grpc.Channel) -> None: ...
@@ -33,67 +31,54 @@ class OrderServiceStub:
     Idempotent by request_id: a repeat answers the same order as it is now. Another request for the same cart, unchanged,
     is refused while an order of it stands, so that nobody buys twice by pressing twice.
     Publishes OrderPlaced, then OrderConfirmed or OrderRejected.
-    Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, CART_ORDERED (metadata order),
-    PRICE_CHANGED (metadata expected, current), BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
-    cart), SHIPPING_ADDRESS_REQUIRED. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the cart cannot be read or priced.
     """
     GetOrder: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.GetOrderRequest, order_pb2.Order]
     """Answers one order, to its owner and to staff.
 
     Reads only.
-    Errors: NOT_FOUND ORDER_NOT_FOUND.
     """
     ListOrders: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.ListOrdersRequest, orders_requests_pb2.ListOrdersResponse]
     """Answers the caller's orders, to staff everyone's, latest first, page by page.
 
     Reads only.
-    Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
     """
     CancelOrder: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.CancelOrderRequest, order_pb2.Order]
     """Calls a CONFIRMED order off and answers it, state CANCELLED. Payment, stock and coupons are given back, in the
     background when a service is slow. A PENDING order cannot be cancelled; it ends by itself.
 
     Idempotent: a cancelled order is answered as it is. Publishes OrderCancelled once.
-    Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
     """
     RefundOrder: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.RefundOrderRequest, order_pb2.Order]
     """Pays back copies of a CONFIRMED, SHIPPED or DELIVERED order, or all that is left of it, and answers it. When no
     copy is left the shipping cost is paid back too and the state is REFUNDED.
 
     Idempotent by request_id; two refunds of the same copies differ by it alone. Publishes OrderRefunded.
-    Errors: NOT_FOUND ORDER_NOT_FOUND, LINE_NOT_FOUND (metadata book). FAILED_PRECONDITION ORDER_STATE_INVALID
-    (metadata state), REFUND_EXCEEDS_ORDER (metadata book, left), PAYMENT_PENDING (the charge is not through yet; try
-    again). ABORTED ETAG_MISMATCH.
     """
     ShipOrder: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.ShipOrderRequest, order_pb2.Order]
     """Notes that the parcel of a CONFIRMED order left the house and answers the order, state SHIPPED.
 
     Idempotent: a shipped order is answered as it is. Publishes OrderShipped once.
-    Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
     """
     DeliverOrder: grpc.UnaryUnaryMultiCallable[orders_requests_pb2.DeliverOrderRequest, order_pb2.Order]
     """Notes that the parcel of a SHIPPED order arrived and answers the order, state DELIVERED.
 
     Idempotent: a delivered order is answered as it is. Publishes OrderDelivered once.
-    Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
     """
     WatchOrder: grpc.UnaryStreamMultiCallable[orders_requests_pb2.WatchOrderRequest, orders_requests_pb2.WatchOrderResponse]
     """Answers the order at once and again after each change; states passed quickly can be left out. Ends with a message
     that says last: when the order is DELIVERED, REJECTED, CANCELLED or REFUNDED, when the time is up (5 minutes) or when
     the server stops.
 
-    At least every 20 seconds a message is sent, so that what lies between does not take the stream for dead: without a
-    change it is the order as before, with the same etag, and can be ignored.
+    At least every 20 seconds a message is sent, so that proxies do not take the stream for dead: without a change it is
+    the order as before, with the same etag, and can be ignored.
 
-    A stream that ends without a last message was cut; watch again. Reads only.
-    Errors: NOT_FOUND ORDER_NOT_FOUND. RESOURCE_EXHAUSTED OVERLOADED: the caller watches ten orders already.
+    A stream that ends without a last message was cut; watch again. One user has at most ten watches open; a further
+    one is rejected as OVERLOADED. Reads only.
     """
 
 class OrderServiceServicer(metaclass=abc_1.ABCMeta):
     """Keeps the orders and runs their checkout. An order of somebody else answers NOT_FOUND ORDER_NOT_FOUND to everyone but
     staff.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @abc_1.abstractmethod
@@ -113,9 +98,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         Idempotent by request_id: a repeat answers the same order as it is now. Another request for the same cart, unchanged,
         is refused while an order of it stands, so that nobody buys twice by pressing twice.
         Publishes OrderPlaced, then OrderConfirmed or OrderRejected.
-        Errors: NOT_FOUND CART_NOT_FOUND. FAILED_PRECONDITION CART_EMPTY, CART_ORDERED (metadata order),
-        PRICE_CHANGED (metadata expected, current), BOOK_MISSING (metadata book). INVALID_ARGUMENT CURRENCY_MISMATCH (expected_total is of another currency than the
-        cart), SHIPPING_ADDRESS_REQUIRED. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the cart cannot be read or priced.
         """
 
     @abc_1.abstractmethod
@@ -127,7 +109,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers one order, to its owner and to staff.
 
         Reads only.
-        Errors: NOT_FOUND ORDER_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -139,7 +120,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the caller's orders, to staff everyone's, latest first, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -152,7 +132,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         background when a service is slow. A PENDING order cannot be cancelled; it ends by itself.
 
         Idempotent: a cancelled order is answered as it is. Publishes OrderCancelled once.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -165,9 +144,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         copy is left the shipping cost is paid back too and the state is REFUNDED.
 
         Idempotent by request_id; two refunds of the same copies differ by it alone. Publishes OrderRefunded.
-        Errors: NOT_FOUND ORDER_NOT_FOUND, LINE_NOT_FOUND (metadata book). FAILED_PRECONDITION ORDER_STATE_INVALID
-        (metadata state), REFUND_EXCEEDS_ORDER (metadata book, left), PAYMENT_PENDING (the charge is not through yet; try
-        again). ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -179,7 +155,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         """Notes that the parcel of a CONFIRMED order left the house and answers the order, state SHIPPED.
 
         Idempotent: a shipped order is answered as it is. Publishes OrderShipped once.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -191,7 +166,6 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         """Notes that the parcel of a SHIPPED order arrived and answers the order, state DELIVERED.
 
         Idempotent: a delivered order is answered as it is. Publishes OrderDelivered once.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. FAILED_PRECONDITION ORDER_STATE_INVALID (metadata state). ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -204,11 +178,11 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         that says last: when the order is DELIVERED, REJECTED, CANCELLED or REFUNDED, when the time is up (5 minutes) or when
         the server stops.
 
-        At least every 20 seconds a message is sent, so that what lies between does not take the stream for dead: without a
-        change it is the order as before, with the same etag, and can be ignored.
+        At least every 20 seconds a message is sent, so that proxies do not take the stream for dead: without a change it is
+        the order as before, with the same etag, and can be ignored.
 
-        A stream that ends without a last message was cut; watch again. Reads only.
-        Errors: NOT_FOUND ORDER_NOT_FOUND. RESOURCE_EXHAUSTED OVERLOADED: the caller watches ten orders already.
+        A stream that ends without a last message was cut; watch again. One user has at most ten watches open; a further
+        one is rejected as OVERLOADED. Reads only.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: grpc.Server) -> None: ...

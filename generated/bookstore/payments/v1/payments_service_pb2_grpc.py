@@ -29,8 +29,6 @@ if _version_not_supported:
 class PaymentServiceStub:
     """Keeps the payments and the ledger. Each step is asked of the provider under a key of its own, so that no repeat and
     no lost answer charges twice.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -79,15 +77,12 @@ class PaymentServiceStub:
 class PaymentServiceServicer:
     """Keeps the payments and the ledger. Each step is asked of the provider under a key of its own, so that no repeat and
     no lost answer charges twice.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def GetPayment(self, request, context):
         """Answers one payment, to its payer and to staff.
 
         Reads only.
-        Errors: NOT_FOUND PAYMENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,7 +92,6 @@ class PaymentServiceServicer:
         """Answers the payments that pass a filter, latest first, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +101,6 @@ class PaymentServiceServicer:
         """Answers the balance of every account of the ledger.
 
         Reads only.
-        Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,8 +112,6 @@ class PaymentServiceServicer:
 
         Idempotent by order: a repeat answers the payment as it is now and never holds twice. Publishes PaymentAuthorized
         or PaymentDeclined.
-        Errors: ALREADY_EXISTS PAYMENT_MISMATCH (the order asked for another amount, method or payer). FAILED_PRECONDITION
-        PAYMENT_VOIDED (the void came first; nothing is held). UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,8 +121,6 @@ class PaymentServiceServicer:
         """Charges all of the held amount.
 
         Idempotent: a captured or refunded payment is answered as it is. Publishes PaymentCaptured.
-        Errors: NOT_FOUND PAYMENT_NOT_FOUND. FAILED_PRECONDITION PAYMENT_STATE_INVALID (metadata state). UNAVAILABLE
-        PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +131,6 @@ class PaymentServiceServicer:
         AuthorizePayment holds nothing.
 
         Idempotent: a voided payment is answered as it is. Publishes PaymentVoided when a hold was given up.
-        Errors: FAILED_PRECONDITION PAYMENT_STATE_INVALID when it is captured: refund it. UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,9 +140,6 @@ class PaymentServiceServicer:
         """Pays back a part or all of the charge.
 
         Idempotent by request_id: a repeat answers the payment as it is now and pays nothing. Publishes PaymentRefunded.
-        Errors: NOT_FOUND PAYMENT_NOT_FOUND. FAILED_PRECONDITION PAYMENT_STATE_INVALID (metadata state),
-        REFUND_EXCEEDS_CAPTURE (metadata captured, refunded, asked). INVALID_ARGUMENT CURRENCY_MISMATCH. UNAVAILABLE
-        PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,8 +194,6 @@ def add_PaymentServiceServicer_to_server(servicer, server):
 class PaymentService:
     """Keeps the payments and the ledger. Each step is asked of the provider under a key of its own, so that no repeat and
     no lost answer charges twice.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

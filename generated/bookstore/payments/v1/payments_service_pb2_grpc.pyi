@@ -16,8 +16,6 @@ GRPC_VERSION: str
 class PaymentServiceStub:
     """Keeps the payments and the ledger. Each step is asked of the provider under a key of its own, so that no repeat and
     no lost answer charges twice.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel: grpc.Channel) -> None: ...
@@ -25,19 +23,16 @@ class PaymentServiceStub:
     """Answers one payment, to its payer and to staff.
 
     Reads only.
-    Errors: NOT_FOUND PAYMENT_NOT_FOUND.
     """
     ListPayments: grpc.UnaryUnaryMultiCallable[payments_service_pb2.ListPaymentsRequest, payments_service_pb2.ListPaymentsResponse]
     """Answers the payments that pass a filter, latest first, page by page.
 
     Reads only.
-    Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
     """
     GetTrialBalance: grpc.UnaryUnaryMultiCallable[payments_service_pb2.GetTrialBalanceRequest, payment_pb2.TrialBalance]
     """Answers the balance of every account of the ledger.
 
     Reads only.
-    Errors: none of its own.
     """
     AuthorizePayment: grpc.UnaryUnaryMultiCallable[payments_service_pb2.AuthorizePaymentRequest, payment_pb2.Payment]
     """Asks the provider to hold an amount for an order. A refusal is no error: the payment is DECLINED and says why.
@@ -45,37 +40,27 @@ class PaymentServiceStub:
 
     Idempotent by order: a repeat answers the payment as it is now and never holds twice. Publishes PaymentAuthorized
     or PaymentDeclined.
-    Errors: ALREADY_EXISTS PAYMENT_MISMATCH (the order asked for another amount, method or payer). FAILED_PRECONDITION
-    PAYMENT_VOIDED (the void came first; nothing is held). UNAVAILABLE PROVIDER_UNAVAILABLE.
     """
     CapturePayment: grpc.UnaryUnaryMultiCallable[payments_service_pb2.CapturePaymentRequest, payment_pb2.Payment]
     """Charges all of the held amount.
 
     Idempotent: a captured or refunded payment is answered as it is. Publishes PaymentCaptured.
-    Errors: NOT_FOUND PAYMENT_NOT_FOUND. FAILED_PRECONDITION PAYMENT_STATE_INVALID (metadata state). UNAVAILABLE
-    PROVIDER_UNAVAILABLE.
     """
     VoidPayment: grpc.UnaryUnaryMultiCallable[payments_service_pb2.VoidPaymentRequest, payment_pb2.Payment]
     """Gives up the hold. A declined payment is answered as it is. An unknown one is recorded as VOIDED, so that a late
     AuthorizePayment holds nothing.
 
     Idempotent: a voided payment is answered as it is. Publishes PaymentVoided when a hold was given up.
-    Errors: FAILED_PRECONDITION PAYMENT_STATE_INVALID when it is captured: refund it. UNAVAILABLE PROVIDER_UNAVAILABLE.
     """
     RefundPayment: grpc.UnaryUnaryMultiCallable[payments_service_pb2.RefundPaymentRequest, payment_pb2.Payment]
     """Pays back a part or all of the charge.
 
     Idempotent by request_id: a repeat answers the payment as it is now and pays nothing. Publishes PaymentRefunded.
-    Errors: NOT_FOUND PAYMENT_NOT_FOUND. FAILED_PRECONDITION PAYMENT_STATE_INVALID (metadata state),
-    REFUND_EXCEEDS_CAPTURE (metadata captured, refunded, asked). INVALID_ARGUMENT CURRENCY_MISMATCH. UNAVAILABLE
-    PROVIDER_UNAVAILABLE.
     """
 
 class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
     """Keeps the payments and the ledger. Each step is asked of the provider under a key of its own, so that no repeat and
     no lost answer charges twice.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @abc_1.abstractmethod
@@ -87,7 +72,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers one payment, to its payer and to staff.
 
         Reads only.
-        Errors: NOT_FOUND PAYMENT_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -99,7 +83,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the payments that pass a filter, latest first, page by page.
 
         Reads only.
-        Errors: INVALID_ARGUMENT FILTER_INVALID, PAGE_TOKEN_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -111,7 +94,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the balance of every account of the ledger.
 
         Reads only.
-        Errors: none of its own.
         """
 
     @abc_1.abstractmethod
@@ -125,8 +107,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
 
         Idempotent by order: a repeat answers the payment as it is now and never holds twice. Publishes PaymentAuthorized
         or PaymentDeclined.
-        Errors: ALREADY_EXISTS PAYMENT_MISMATCH (the order asked for another amount, method or payer). FAILED_PRECONDITION
-        PAYMENT_VOIDED (the void came first; nothing is held). UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
 
     @abc_1.abstractmethod
@@ -138,8 +118,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         """Charges all of the held amount.
 
         Idempotent: a captured or refunded payment is answered as it is. Publishes PaymentCaptured.
-        Errors: NOT_FOUND PAYMENT_NOT_FOUND. FAILED_PRECONDITION PAYMENT_STATE_INVALID (metadata state). UNAVAILABLE
-        PROVIDER_UNAVAILABLE.
         """
 
     @abc_1.abstractmethod
@@ -152,7 +130,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         AuthorizePayment holds nothing.
 
         Idempotent: a voided payment is answered as it is. Publishes PaymentVoided when a hold was given up.
-        Errors: FAILED_PRECONDITION PAYMENT_STATE_INVALID when it is captured: refund it. UNAVAILABLE PROVIDER_UNAVAILABLE.
         """
 
     @abc_1.abstractmethod
@@ -164,9 +141,6 @@ class PaymentServiceServicer(metaclass=abc_1.ABCMeta):
         """Pays back a part or all of the charge.
 
         Idempotent by request_id: a repeat answers the payment as it is now and pays nothing. Publishes PaymentRefunded.
-        Errors: NOT_FOUND PAYMENT_NOT_FOUND. FAILED_PRECONDITION PAYMENT_STATE_INVALID (metadata state),
-        REFUND_EXCEEDS_CAPTURE (metadata captured, refunded, asked). INVALID_ARGUMENT CURRENCY_MISMATCH. UNAVAILABLE
-        PROVIDER_UNAVAILABLE.
         """
 
 def add_PaymentServiceServicer_to_server(servicer: PaymentServiceServicer, server: grpc.Server) -> None: ...

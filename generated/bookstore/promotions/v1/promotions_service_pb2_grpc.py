@@ -31,8 +31,6 @@ if _version_not_supported:
 
 class PromotionServiceStub:
     """Keeps the promotions, prices baskets, and counts coupons.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -85,16 +83,12 @@ class PromotionServiceStub:
 
 class PromotionServiceServicer:
     """Keeps the promotions, prices baskets, and counts coupons.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def ListPromotions(self, request, context):
         """Answers the promotions that are active and need no coupon, falling priority, page by page. Staff can ask for all.
 
         Reads only.
-        Errors: INVALID_ARGUMENT PAGE_TOKEN_INVALID. PERMISSION_DENIED ROLE_REQUIRED when show_all is set by anyone but
-        staff.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +98,6 @@ class PromotionServiceServicer:
         """Answers one promotion. One that is not active or needs a coupon is found by staff only.
 
         Reads only.
-        Errors: NOT_FOUND PROMOTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,7 +107,6 @@ class PromotionServiceServicer:
         """Makes a promotion.
 
         Idempotent by request_id. Publishes PromotionCreated.
-        Errors: ALREADY_EXISTS PROMOTION_EXISTS, COUPON_TAKEN. INVALID_ARGUMENT PERIOD_INVALID, AMOUNT_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,8 +116,6 @@ class PromotionServiceServicer:
         """Changes the named fields of a promotion and answers the whole. Orders already placed keep their quote.
 
         Idempotent by request_id. Publishes PromotionUpdated when anything changed.
-        Errors: NOT_FOUND PROMOTION_NOT_FOUND. ABORTED ETAG_MISMATCH. ALREADY_EXISTS COUPON_TAKEN. INVALID_ARGUMENT
-        PERIOD_INVALID, AMOUNT_INVALID, FIELD_INVALID for an unknown path.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +125,6 @@ class PromotionServiceServicer:
         """Ends a promotion for good and takes it out of every list. Orders already placed keep their quote.
 
         Idempotent: deleting a deleted promotion changes nothing. Publishes PromotionDeleted once.
-        Errors: NOT_FOUND PROMOTION_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,8 +136,6 @@ class PromotionServiceServicer:
         outcome says so.
 
         Reads only, and promises nothing: PlaceOrder prices again and compares.
-        Errors: NOT_FOUND BOOK_NOT_FOUND (metadata book; not with allow_missing). FAILED_PRECONDITION CURRENCY_MISMATCH
-        when the books are priced in more than one currency (metadata book, currency, other).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,8 +145,6 @@ class PromotionServiceServicer:
         """Counts one use of a coupon for an order.
 
         Idempotent by order and coupon: a repeat answers the redemption as it is. Publishes CouponRedeemed.
-        Errors: NOT_FOUND COUPON_NOT_FOUND. FAILED_PRECONDITION COUPON_UNAVAILABLE (not active, redeemed as often as
-        allowed, or released for this order before).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,7 +155,6 @@ class PromotionServiceServicer:
         RedeemCoupon counts nothing.
 
         Idempotent by order and coupon. Publishes CouponReleased when a use was taken back.
-        Errors: NOT_FOUND COUPON_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -229,8 +213,6 @@ def add_PromotionServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class PromotionService:
     """Keeps the promotions, prices baskets, and counts coupons.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

@@ -17,43 +17,33 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PromotionServiceStub:
-    """Keeps the promotions, prices baskets, and counts coupons.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Keeps the promotions, prices baskets, and counts coupons."""
 
     def __init__(self, channel: grpc.Channel) -> None: ...
     ListPromotions: grpc.UnaryUnaryMultiCallable[promotions_service_pb2.ListPromotionsRequest, promotions_service_pb2.ListPromotionsResponse]
     """Answers the promotions that are active and need no coupon, falling priority, page by page. Staff can ask for all.
 
     Reads only.
-    Errors: INVALID_ARGUMENT PAGE_TOKEN_INVALID. PERMISSION_DENIED ROLE_REQUIRED when show_all is set by anyone but
-    staff.
     """
     GetPromotion: grpc.UnaryUnaryMultiCallable[promotions_service_pb2.GetPromotionRequest, promotion_pb2.Promotion]
     """Answers one promotion. One that is not active or needs a coupon is found by staff only.
 
     Reads only.
-    Errors: NOT_FOUND PROMOTION_NOT_FOUND.
     """
     CreatePromotion: grpc.UnaryUnaryMultiCallable[promotions_service_pb2.CreatePromotionRequest, promotion_pb2.Promotion]
     """Makes a promotion.
 
     Idempotent by request_id. Publishes PromotionCreated.
-    Errors: ALREADY_EXISTS PROMOTION_EXISTS, COUPON_TAKEN. INVALID_ARGUMENT PERIOD_INVALID, AMOUNT_INVALID.
     """
     UpdatePromotion: grpc.UnaryUnaryMultiCallable[promotions_service_pb2.UpdatePromotionRequest, promotion_pb2.Promotion]
     """Changes the named fields of a promotion and answers the whole. Orders already placed keep their quote.
 
     Idempotent by request_id. Publishes PromotionUpdated when anything changed.
-    Errors: NOT_FOUND PROMOTION_NOT_FOUND. ABORTED ETAG_MISMATCH. ALREADY_EXISTS COUPON_TAKEN. INVALID_ARGUMENT
-    PERIOD_INVALID, AMOUNT_INVALID, FIELD_INVALID for an unknown path.
     """
     DeletePromotion: grpc.UnaryUnaryMultiCallable[promotions_service_pb2.DeletePromotionRequest, empty_pb2.Empty]
     """Ends a promotion for good and takes it out of every list. Orders already placed keep their quote.
 
     Idempotent: deleting a deleted promotion changes nothing. Publishes PromotionDeleted once.
-    Errors: NOT_FOUND PROMOTION_NOT_FOUND. ABORTED ETAG_MISMATCH.
     """
     PriceBasket: grpc.UnaryUnaryMultiCallable[promotions_service_pb2.PriceBasketRequest, quote_pb2.Quote]
     """Answers what a basket costs now: lines, discounts, totals, and why each promotion did or did not apply. Prices come
@@ -61,29 +51,21 @@ class PromotionServiceStub:
     outcome says so.
 
     Reads only, and promises nothing: PlaceOrder prices again and compares.
-    Errors: NOT_FOUND BOOK_NOT_FOUND (metadata book; not with allow_missing). FAILED_PRECONDITION CURRENCY_MISMATCH
-    when the books are priced in more than one currency (metadata book, currency, other).
     """
     RedeemCoupon: grpc.UnaryUnaryMultiCallable[coupon_redemption_pb2.RedeemCouponRequest, coupon_redemption_pb2.CouponRedemption]
     """Counts one use of a coupon for an order.
 
     Idempotent by order and coupon: a repeat answers the redemption as it is. Publishes CouponRedeemed.
-    Errors: NOT_FOUND COUPON_NOT_FOUND. FAILED_PRECONDITION COUPON_UNAVAILABLE (not active, redeemed as often as
-    allowed, or released for this order before).
     """
     ReleaseCoupon: grpc.UnaryUnaryMultiCallable[coupon_redemption_pb2.ReleaseCouponRequest, coupon_redemption_pb2.CouponRedemption]
     """Takes back the use of a coupon by an order. One that was never counted is recorded as released, so that a late
     RedeemCoupon counts nothing.
 
     Idempotent by order and coupon. Publishes CouponReleased when a use was taken back.
-    Errors: NOT_FOUND COUPON_NOT_FOUND.
     """
 
 class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
-    """Keeps the promotions, prices baskets, and counts coupons.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
-    """
+    """Keeps the promotions, prices baskets, and counts coupons."""
 
     @abc_1.abstractmethod
     def ListPromotions(
@@ -94,8 +76,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the promotions that are active and need no coupon, falling priority, page by page. Staff can ask for all.
 
         Reads only.
-        Errors: INVALID_ARGUMENT PAGE_TOKEN_INVALID. PERMISSION_DENIED ROLE_REQUIRED when show_all is set by anyone but
-        staff.
         """
 
     @abc_1.abstractmethod
@@ -107,7 +87,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers one promotion. One that is not active or needs a coupon is found by staff only.
 
         Reads only.
-        Errors: NOT_FOUND PROMOTION_NOT_FOUND.
         """
 
     @abc_1.abstractmethod
@@ -119,7 +98,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         """Makes a promotion.
 
         Idempotent by request_id. Publishes PromotionCreated.
-        Errors: ALREADY_EXISTS PROMOTION_EXISTS, COUPON_TAKEN. INVALID_ARGUMENT PERIOD_INVALID, AMOUNT_INVALID.
         """
 
     @abc_1.abstractmethod
@@ -131,8 +109,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         """Changes the named fields of a promotion and answers the whole. Orders already placed keep their quote.
 
         Idempotent by request_id. Publishes PromotionUpdated when anything changed.
-        Errors: NOT_FOUND PROMOTION_NOT_FOUND. ABORTED ETAG_MISMATCH. ALREADY_EXISTS COUPON_TAKEN. INVALID_ARGUMENT
-        PERIOD_INVALID, AMOUNT_INVALID, FIELD_INVALID for an unknown path.
         """
 
     @abc_1.abstractmethod
@@ -144,7 +120,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         """Ends a promotion for good and takes it out of every list. Orders already placed keep their quote.
 
         Idempotent: deleting a deleted promotion changes nothing. Publishes PromotionDeleted once.
-        Errors: NOT_FOUND PROMOTION_NOT_FOUND. ABORTED ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod
@@ -158,8 +133,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         outcome says so.
 
         Reads only, and promises nothing: PlaceOrder prices again and compares.
-        Errors: NOT_FOUND BOOK_NOT_FOUND (metadata book; not with allow_missing). FAILED_PRECONDITION CURRENCY_MISMATCH
-        when the books are priced in more than one currency (metadata book, currency, other).
         """
 
     @abc_1.abstractmethod
@@ -171,8 +144,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         """Counts one use of a coupon for an order.
 
         Idempotent by order and coupon: a repeat answers the redemption as it is. Publishes CouponRedeemed.
-        Errors: NOT_FOUND COUPON_NOT_FOUND. FAILED_PRECONDITION COUPON_UNAVAILABLE (not active, redeemed as often as
-        allowed, or released for this order before).
         """
 
     @abc_1.abstractmethod
@@ -185,7 +156,6 @@ class PromotionServiceServicer(metaclass=abc_1.ABCMeta):
         RedeemCoupon counts nothing.
 
         Idempotent by order and coupon. Publishes CouponReleased when a use was taken back.
-        Errors: NOT_FOUND COUPON_NOT_FOUND.
         """
 
 def add_PromotionServiceServicer_to_server(servicer: PromotionServiceServicer, server: grpc.Server) -> None: ...

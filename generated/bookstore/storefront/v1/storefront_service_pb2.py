@@ -30,7 +30,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0bookstore/storefront/v1/storefront_service.proto\x12\x17\x62ookstore.storefront.v1\x1a\'bookstore/storefront/v1/book_page.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\x8d\x01\n\x12GetBookPageRequest\x12w\n\x04name\x18\x01 \x01(\tBc\xe2\x41\x01\x02\xfa\x41\x1c\n\x1a\x62ookstore.example/BookPage\xbaH=r;2\x1d^pages/books/[a-z0-9-]{1,64}$\x92\x02\x19pages/books/9780140449266R\x04name2\xa4\x01\n\x11StorefrontService\x12\x8e\x01\n\x0bGetBookPage\x12+.bookstore.storefront.v1.GetBookPageRequest\x1a!.bookstore.storefront.v1.BookPage\"/\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\"\x02\x08\x02(\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=pages/books/*}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0bookstore/storefront/v1/storefront_service.proto\x12\x17\x62ookstore.storefront.v1\x1a\'bookstore/storefront/v1/book_page.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x63hassis/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\x8d\x01\n\x12GetBookPageRequest\x12w\n\x04name\x18\x01 \x01(\tBc\xe2\x41\x01\x02\xfa\x41\x1c\n\x1a\x62ookstore.example/BookPage\xbaH=r;2\x1d^pages/books/[a-z0-9-]{1,64}$\x92\x02\x19pages/books/9780140449266R\x04name2\xcc\x01\n\x11StorefrontService\x12\xb6\x01\n\x0bGetBookPage\x12+.bookstore.storefront.v1.GetBookPageRequest\x1a!.bookstore.storefront.v1.BookPage\"W\x90\x02\x01\x8a\xb5\x18\x30\x08\x01\"\x02\x08\x02(\x01\x32\x0e\x42OOK_NOT_FOUND2\x16\x44\x45PENDENCY_UNAVAILABLE\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=pages/books/*}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETBOOKPAGEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETBOOKPAGEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\034\n\032bookstore.example/BookPage\272H=r;2\035^pages/books/[a-z0-9-]{1,64}$\222\002\031pages/books/9780140449266'
   _globals['_STOREFRONTSERVICE'].methods_by_name['GetBookPage']._loaded_options = None
-  _globals['_STOREFRONTSERVICE'].methods_by_name['GetBookPage']._serialized_options = b'\220\002\001\212\265\030\010\010\001\"\002\010\002(\001\202\323\344\223\002\032\022\030/v1/{name=pages/books/*}'
+  _globals['_STOREFRONTSERVICE'].methods_by_name['GetBookPage']._serialized_options = b'\220\002\001\212\265\0300\010\001\"\002\010\002(\0012\016BOOK_NOT_FOUND2\026DEPENDENCY_UNAVAILABLE\202\323\344\223\002\032\022\030/v1/{name=pages/books/*}'
   _globals['_GETBOOKPAGEREQUEST']._serialized_start=263
   _globals['_GETBOOKPAGEREQUEST']._serialized_end=404
   _globals['_STOREFRONTSERVICE']._serialized_start=407
-  _globals['_STOREFRONTSERVICE']._serialized_end=571
+  _globals['_STOREFRONTSERVICE']._serialized_end=611
 # @@protoc_insertion_point(module_scope)

@@ -29,8 +29,6 @@ if _version_not_supported:
 class StorefrontServiceStub:
     """Gathers pages from the other services. Only the heart of a page can make it fail; an optional part that is down or
     slow is left out and named in degraded.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel):
@@ -49,15 +47,12 @@ class StorefrontServiceStub:
 class StorefrontServiceServicer:
     """Gathers pages from the other services. Only the heart of a page can make it fail; an optional part that is down or
     slow is left out and named in degraded.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def GetBookPage(self, request, context):
         """Answers the page of one book: the book, whether it can be had, and promotions for it.
 
         The book is the heart of the page; stock and promotions are optional. Reads only.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the catalog does not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,8 +77,6 @@ def add_StorefrontServiceServicer_to_server(servicer, server):
 class StorefrontService:
     """Gathers pages from the other services. Only the heart of a page can make it fail; an optional part that is down or
     slow is left out and named in degraded.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @staticmethod

@@ -16,8 +16,6 @@ GRPC_VERSION: str
 class StorefrontServiceStub:
     """Gathers pages from the other services. Only the heart of a page can make it fail; an optional part that is down or
     slow is left out and named in degraded.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     def __init__(self, channel: grpc.Channel) -> None: ...
@@ -25,14 +23,11 @@ class StorefrontServiceStub:
     """Answers the page of one book: the book, whether it can be had, and promotions for it.
 
     The book is the heart of the page; stock and promotions are optional. Reads only.
-    Errors: NOT_FOUND BOOK_NOT_FOUND. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the catalog does not answer.
     """
 
 class StorefrontServiceServicer(metaclass=abc_1.ABCMeta):
     """Gathers pages from the other services. Only the heart of a page can make it fail; an optional part that is down or
     slow is left out and named in degraded.
-
-    Besides the reasons named at each RPC every one can answer those of PlatformErrorReason.
     """
 
     @abc_1.abstractmethod
@@ -44,7 +39,6 @@ class StorefrontServiceServicer(metaclass=abc_1.ABCMeta):
         """Answers the page of one book: the book, whether it can be had, and promotions for it.
 
         The book is the heart of the page; stock and promotions are optional. Reads only.
-        Errors: NOT_FOUND BOOK_NOT_FOUND. UNAVAILABLE DEPENDENCY_UNAVAILABLE: the catalog does not answer.
         """
 
 def add_StorefrontServiceServicer_to_server(servicer: StorefrontServiceServicer, server: grpc.Server) -> None: ...
