@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tools.console.endpoints import write_endpoints
 from tools.console.folders import GENERATED, DataFolder
 from tools.console.ports import free_ports
 from tools.console.probes import EdgeRejected
+from tools.console.tls import EDGE, CertificateFolder
 
 
 @pytest.fixture
@@ -84,6 +86,20 @@ def test_endpoints_that_envoy_rejects_leave_the_old_ones(own_edge: Stand) -> Non
     write_endpoints(own_edge.endpoints, "catalog", ["not-an-address:1"])
     deadline = time.monotonic() + HANG_SECONDS
     while "update_rejected: 1" not in own_edge.statistics("cluster.catalog.update_rejected"):
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+    assert own_edge.call("GET", "/v1/books/emma").status == 200
+
+
+def test_a_renewed_certificate_is_taken_without_a_restart(own_edge: Stand) -> None:
+    counted = "cluster.catalog.client_ssl_socket_factory.ssl_context_update_by_sds"
+    before = own_edge.statistics(counted)
+    assert counted in before
+    certificates = CertificateFolder(path=own_edge.certificates)
+    certificates.certificate(EDGE).unlink()
+    assert certificates.ensure([EDGE], now=datetime.now(UTC)) == [EDGE]
+    deadline = time.monotonic() + HANG_SECONDS
+    while own_edge.statistics(counted) == before:
         assert time.monotonic() < deadline
         threading.Event().wait(0.01)
     assert own_edge.call("GET", "/v1/books/emma").status == 200
