@@ -95,7 +95,7 @@ third-party: setup-dev ## Put what protos/ imports into build/third_party, for b
 	@$(CODEGEN) third-party
 
 .PHONY: check
-check: format-check lint types contracts imports ## Everything that can be checked without running.
+check: format-check lint types contracts imports edge ## Everything that can be checked without running.
 
 .PHONY: format
 format: setup-dev ## Rewrite Python and contracts in the house format.
@@ -129,6 +129,10 @@ contracts: setup-dev
 .PHONY: imports
 imports: setup-dev
 	@PYTHONPATH=.:generated $(BIN)/lint-imports --no-logo
+
+.PHONY: edge
+edge: setup-dev
+	@PYTHONPATH=.:generated $(PYTHON) -m tools.console.edge_check
 
 .PHONY: openapi-linters
 openapi-linters:

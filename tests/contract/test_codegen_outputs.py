@@ -26,7 +26,21 @@ BINDINGS = [(method, route) for method in EXTERNAL for route in method.routes]
 
 @cache
 def part(name: str) -> Any:
-    return yaml.safe_load((GENERATED / "envoy" / name).read_text(encoding="utf-8"))
+    """The resource of a file of generated/envoy, or the list of them where there may be many."""
+    resources = yaml.safe_load((GENERATED / "envoy" / name).read_text(encoding="utf-8"))["resources"]
+    return resources if name == "clusters.yaml" else resources[0]
+
+
+@cache
+def routes_of(name: str) -> Any:
+    """The routes that follow from the contracts, without those of envoy/ before and behind them."""
+    (host,) = part(name)["virtual_hosts"]
+    written = {
+        route["name"]
+        for file in ("preflight_routes", "fallback_routes", "grpc_own_routes")
+        for route in yaml.safe_load((REPOSITORY / "envoy" / f"{file}.yaml").read_text(encoding="utf-8"))
+    }
+    return [route for route in host["routes"] if route["name"] not in written]
 
 
 def first_match(routes: list[Any], verb: str, path: str) -> Any:
@@ -105,23 +119,23 @@ def test_only_what_may_be_repeated_is_retried_and_only_when_unavailable(process:
 def test_every_http_binding_leads_to_its_method(method: Method, route: Any) -> None:
     segments = ("x1" if segment == "*" else segment for segment in route.template.segments)
     path = "/" + "/".join(segments) + (f":{route.template.verb}" if route.template.verb else "")
-    found = first_match(part("http_routes.yaml"), route.verb, path)
+    found = first_match(routes_of("http_routes.yaml"), route.verb, path)
     assert (found["name"], found["route"]["cluster"]) == (method.name, method.served_by)
 
 
 def test_a_known_path_tells_which_methods_it_takes() -> None:
     for verb, status in (("OPTIONS", 204), ("DELETE", 405)):
-        found = first_match(part("http_routes.yaml"), verb, "/v1/books")
+        found = first_match(routes_of("http_routes.yaml"), verb, "/v1/books")
         assert found["direct_response"] == {"status": status}
         assert found["response_headers_to_add"][0]["header"] == {"key": "allow", "value": "GET, HEAD, OPTIONS, POST"}
-    watch = first_match(part("http_routes.yaml"), "DELETE", "/v1/orders/1:watch")
+    watch = first_match(routes_of("http_routes.yaml"), "DELETE", "/v1/orders/1:watch")
     assert watch["response_headers_to_add"][0]["header"]["value"] == "GET, OPTIONS"
 
 
 @pytest.mark.parametrize("listener", ["http_routes.yaml", "grpc_routes.yaml"])
 def test_the_service_hears_of_its_deadline_a_little_before_the_edge_gives_up(listener: str) -> None:
     policies = {method.name: method.enforced for method in EXTERNAL}
-    routes = [route for route in part(listener) if "route" in route]
+    routes = [route for route in routes_of(listener) if "route" in route]
     assert routes
     for route in routes:
         timeout = timedelta(seconds=float(route["route"]["timeout"].removesuffix("s")))
@@ -133,7 +147,7 @@ def test_the_service_hears_of_its_deadline_a_little_before_the_edge_gives_up(lis
 
 
 def test_the_grpc_listener_knows_every_external_method_and_no_internal_one() -> None:
-    paths = [route["match"]["path"] for route in part("grpc_routes.yaml")]
+    paths = [route["match"]["path"] for route in routes_of("grpc_routes.yaml")]
     assert sorted(paths) == sorted(f"/{method.name}" for method in EXTERNAL)
     internal = [method for method in CONTRACT.methods if not method.external]
     assert internal
@@ -141,8 +155,8 @@ def test_the_grpc_listener_knows_every_external_method_and_no_internal_one() -> 
 
 
 def test_routes_ask_for_the_token_that_the_policy_asks_for() -> None:
-    requirements = part("jwt_requirements.yaml")
-    for route in [*part("http_routes.yaml"), *part("grpc_routes.yaml")]:
+    requirements = part("authentication.yaml")["typed_config"]["requirement_map"]
+    for route in [*routes_of("http_routes.yaml"), *routes_of("grpc_routes.yaml")]:
         asked = route["typed_per_filter_config"]["envoy.filters.http.jwt_authn"]
         if "route" not in route:
             assert asked["disabled"]
@@ -162,11 +176,11 @@ def test_signing_in_and_the_key_set_work_with_a_broken_token() -> None:
 
 
 def test_a_server_stream_is_sent_as_events_and_with_the_settings_of_the_whole_listener() -> None:
-    whole = part("transcoder.yaml")
+    whole = part("transcoder.yaml")["typed_config"]
     streams = [method.name for method in EXTERNAL if method.descriptor.server_streaming]
     assert streams
     for name in streams:
-        route = next(route for route in part("http_routes.yaml") if route["name"] == name)
+        route = next(route for route in routes_of("http_routes.yaml") if route["name"] == name)
         own = route["typed_per_filter_config"]["envoy.filters.http.grpc_json_transcoder"]
         events = {**whole["print_options"], "stream_sse_style_delimited": True}
         assert own == {**whole, "services": [name.split("/")[0]], "print_options": events}
@@ -179,8 +193,10 @@ def test_a_server_stream_promises_to_show_life() -> None:
 
 
 def test_clusters_are_all_that_routes_name() -> None:
-    routes = [route for route in [*part("http_routes.yaml"), *part("grpc_routes.yaml")] if "route" in route]
-    assert part("clusters.yaml") == sorted({route["route"]["cluster"] for route in routes})
+    routes = [route for route in [*routes_of("http_routes.yaml"), *routes_of("grpc_routes.yaml")] if "route" in route]
+    assert [cluster["name"] for cluster in part("clusters.yaml")] == sorted(
+        {route["route"]["cluster"] for route in routes}
+    )
 
 
 def test_a_contract_read_from_the_committed_descriptor_set_is_the_same_apart_from_comments() -> None:

@@ -20,7 +20,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
-import yaml
 from bookstore.carts.v1 import cart_pb2, carts_requests_pb2, carts_service_pb2_grpc
 from bookstore.catalog.v1 import book_pb2, catalog_service_pb2, catalog_service_pb2_grpc
 from bookstore.identity.v1 import session_service_pb2, session_service_pb2_grpc
@@ -36,14 +35,13 @@ from joserfc import jwk, jwt
 
 from chassis.credentials import Credentials
 from tests.limits import HANG_SECONDS
-from tools.console import binaries
-from tools.console.edge import Edge, render
-from tools.console.folders import GENERATED
+from tools.console.edge import Edge, configure, processes
+from tools.console.folders import GENERATED, DataFolder
 from tools.console.page_routes import publish
 from tools.console.pages import Shop, pages
 from tools.console.ports import free_ports
 from tools.console.probes import EdgeProbe
-from tools.console.tls import EDGE, CertificateFolder
+from tools.console.tls import EDGE
 
 ISSUER = "https://bookstore.example"
 UNREACHABLE = "127.0.0.1:1"
@@ -189,6 +187,8 @@ class Stand:
     catalog: Catalog
     key: jwk.ECKey
     access_log: Path
+    endpoints: Path
+    certificates: Path
     log: Path
     envoy: int = 0
 
@@ -255,6 +255,15 @@ class Stand:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         return Answer(status=int(first.split()[1]), headers=headers, body=body)
 
+    def statistics(self, names: str) -> str:
+        """Envoy's statistics of these names."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=HANG_SECONDS)
+        try:
+            connection.request("GET", f"/stats?filter={names}")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
     def channel(self) -> grpc.Channel:
         """A channel to the gRPC listener."""
         return grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}")
@@ -288,9 +297,10 @@ def running_edge(
     `generated` is what the contracts generate, if not the repository's; `servicers` serve more processes than those of
     this module, which serve the repository's.
     """
-    processes: Sequence[str] = yaml.safe_load((generated / "envoy" / "clusters.yaml").read_text())
-    certificates = CertificateFolder(path=folder / "tls")
-    certificates.ensure([*processes, EDGE], now=datetime.now(UTC))
+    data = DataFolder(path=folder)
+    data.make()
+    routed = processes(generated)
+    data.certificates.ensure([*routed, EDGE], now=datetime.now(UTC))
     key = jwk.ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
     catalog = Catalog()  # type: ignore[abstract]  # its other methods are not asked for
     if generated == GENERATED:
@@ -302,64 +312,64 @@ def running_edge(
             "orders": partial(orders_service_pb2_grpc.add_OrderServiceServicer_to_server, Orders()),  # type: ignore[abstract]  # as above
         }
     ports = iter(free_ports(3 + len(servicers)))
-    upstreams = {process: [UNREACHABLE] for process in processes}
+    upstreams = {process: [UNREACHABLE] for process in routed}
     with ExitStack() as stack:
         for process, register in servicers.items():
             upstreams[process] = [f"127.0.0.1:{next(ports)}"]
-            server = grpc.server(ThreadPoolExecutor(4))
-            register(server)
-            server.add_secure_port(upstreams[process][0], Credentials.load(certificates.path, process).server())
-            server.start()
-            stack.callback(_stop, server)
+            credentials = Credentials.load(data.certificates.path, process)
+            stack.enter_context(serving(upstreams[process][0], register, credentials))
         stand = Stand(
             http_port=next(ports),
             grpc_port=next(ports),
             admin_port=next(ports),
             catalog=catalog,
             key=key,
-            access_log=folder / "access.log",
-            log=folder / "envoy.log",
+            access_log=data.access_log,
+            endpoints=data.endpoints,
+            certificates=data.certificates.path,
+            log=data.log("envoy"),
         )
         stack.callback(catalog.release.set)
-        stack.enter_context(_envoy(stand, upstreams, certificates, folder, generated, trace_sample))
+        stack.enter_context(_envoy(stand, upstreams, data, generated, trace_sample))
         yield stand
 
 
-def _stop(server: grpc.Server) -> None:
-    server.stop(None).wait()
+@contextmanager
+def serving(address: str, register: Register, credentials: Credentials) -> Iterator[None]:
+    """Serves what `register` adds, over mutual TLS."""
+    server = grpc.server(ThreadPoolExecutor(4))
+    register(server)
+    server.add_secure_port(address, credentials.server())
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None).wait()
 
 
 @contextmanager
 def _envoy(
     stand: Stand,
     upstreams: Mapping[str, Sequence[str]],
-    certificates: CertificateFolder,
-    folder: Path,
+    data: DataFolder,
     generated: Path,
     trace_sample: float,
 ) -> Iterator[None]:
-    configuration = folder / "envoy.yaml"
-    configuration.write_text(
-        render(
-            Edge(
-                bind="127.0.0.1",
-                http_port=stand.http_port,
-                grpc_port=stand.grpc_port,
-                admin_port=stand.admin_port,
-                upstreams=upstreams,
-                certificates=certificates,
-                access_log=stand.access_log,
-                pages=publish(pages(stand.shop), folder / "pages"),
-                trace_sample=trace_sample,
-            ),
-            generated=generated,
-        )
+    command = configure(
+        Edge(
+            bind="127.0.0.1",
+            http_port=stand.http_port,
+            grpc_port=stand.grpc_port,
+            admin_port=stand.admin_port,
+            upstreams=upstreams,
+            pages=publish(pages(stand.shop), data.pages),
+            trace_sample=trace_sample,
+        ),
+        data,
+        generated=generated,
     )
-    command = [str(binaries.envoy()), "--config-path", str(configuration), "--concurrency", "1"]
     with stand.log.open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--disable-hot-restart", "--log-level", "warning"], stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=data.run, stdout=log, stderr=log)
     stand.envoy = process.pid
     try:
         probe = EdgeProbe(admin=f"http://127.0.0.1:{stand.admin_port}")

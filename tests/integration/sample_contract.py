@@ -187,7 +187,7 @@ def compiled(folder: Path) -> Sample:
     generated = folder / "generated"
     (generated / "envoy").mkdir(parents=True)
     (generated / "descriptor_set.binpb").write_bytes(descriptor_set(built))
-    for name, content in envoy_parts(Contract(FileDescriptorSet.FromString(built))).items():
+    for name, content in envoy_parts(Contract(FileDescriptorSet.FromString(built)), _ROOT / "envoy").items():
         (generated / "envoy" / name).write_bytes(content)
     pool = DescriptorPool()
     for file in FileDescriptorSet.FromString(built).file:

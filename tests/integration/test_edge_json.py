@@ -13,7 +13,6 @@ from typing import Any
 
 import grpc
 import pytest
-import yaml
 from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message_factory import GetMessageClass
@@ -24,6 +23,7 @@ from tests.integration.json_cases import BAD, GOOD
 from tests.integration.json_spoilers import spoilt
 from tests.integration.sample_contract import Sample, compiled
 from tools.codegen.contract import Contract, Method
+from tools.console.edge import processes
 from tools.console.folders import GENERATED
 
 FUZZ_BODIES = int(os.environ.get("FUZZ_BODIES", "250"))
@@ -165,8 +165,8 @@ def test_drawn_bodies_spoilt_in_one_place_are_rejected_with_the_field_named(edge
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    clusters = yaml.safe_load((GENERATED / "envoy" / "clusters.yaml").read_text())
-    with running_edge(tmp_path_factory.mktemp("shop"), servicers=dict.fromkeys(clusters, _no_servicer)) as stand:
+    servicers = dict.fromkeys(processes(), _no_servicer)
+    with running_edge(tmp_path_factory.mktemp("shop"), servicers=servicers) as stand:
         yield stand
 
 

@@ -27,4 +27,6 @@ def test_the_share_of_recorded_traces_is_decided_at_the_edge(
         monkeypatch.setenv(name, value)
     settings = load_settings()
     assemble(settings)
-    assert f"numerator: {of_a_million}\n" in settings.folder.edge_configuration.read_text()
+    for listener in ("json", "grpc"):
+        written = (settings.folder.run / "listeners" / f"{listener}.json").read_text()
+        assert f'"numerator": {of_a_million},' in written

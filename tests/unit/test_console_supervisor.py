@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tests.limits import HANG_SECONDS
+from tools.console.errors import Refused
 from tools.console.logs import LIMIT
 from tools.console.process import Crash, Program, explanation, log_size, pause_before_restart, tail
 from tools.console.progress import Progress
@@ -255,6 +257,16 @@ def test_a_service_that_ends_while_starting_fails_the_start_and_shows_its_log(th
     assert "good starts" not in theatre.story() or "good stops" in theatre.story()
     assert "edge starts" not in theatre.story()
     assert "broker stops" in theatre.story()
+
+
+def test_a_probe_that_sees_no_hope_fails_the_start_at_once(theatre: Theatre) -> None:
+    async def is_ready() -> bool:
+        raise Refused("a part of it is rejected")
+
+    supervisor, _ = theatre.supervisor(theatre.stack(replace(theatre.program("service"), is_ready=is_ready)))
+    with pytest.raises(Crash, match="a part of it is rejected"):
+        asyncio.run(supervisor.run())
+    assert "edge starts" not in theatre.story()
 
 
 def test_what_an_earlier_run_logged_is_not_shown_as_the_reason(theatre: Theatre) -> None:

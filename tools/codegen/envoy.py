@@ -1,17 +1,19 @@
 """The parts of Envoy's configuration that follow from the contracts; envoy/ holds the hand-written rest.
 
-Every part is plain YAML to be spliced in: a list of routes per listener, the JWT requirements they name, the
-transcoder's configuration and the list of clusters. Field names: Envoy's v3 API.
+Every YAML file is a resource that Envoy loads as it is: the routes of each listener, the filter that verifies tokens,
+the transcoder and the clusters. Field names: Envoy's v3 API.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tools.codegen.contract import Contract, Method, Route
+from tools.codegen.envoy_resources import HandWritten, extension
 from tools.codegen.http_template import Template
 from tools.codegen.json_tables import strict_tables
 from tools.codegen.jwt_requirements import REQUIREMENTS, jwt_requirement
@@ -36,20 +38,24 @@ _HEAD_START = timedelta(milliseconds=50)
 _LARGEST_ANSWER = 16 * 1024 * 1024
 
 _OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
-_HEADER = "# Generated from protos/ by `make protos`; do not edit.\n"
+_HEADER = "# Generated from protos/ and envoy/ by `make protos`; do not edit.\n"
 
 
-def envoy_parts(contract: Contract) -> dict[str, bytes]:
-    """The files of generated/envoy by name."""
+def envoy_parts(contract: Contract, hand_written: Path) -> dict[str, bytes]:
+    """The files of generated/envoy by name; `hand_written` is the folder envoy/. Raises OSError."""
+    written = HandWritten(hand_written)
     external = [method for method in contract.methods if method.external]
+    grpc_routes = [*(_grpc_route(method) for method in external), *written.part("grpc_own_routes.yaml")]
     return {
-        "http_routes.yaml": _dump("Routes of the JSON listener, most specific first.", http_routes(external)),
-        "grpc_routes.yaml": _dump("Routes of the gRPC listener.", [_grpc_route(method) for method in external]),
-        "jwt_requirements.yaml": _dump("`requirement_map` of jwt_authn; routes name its keys.", REQUIREMENTS),
-        "transcoder.yaml": _dump("`typed_config` of the JSON transcoder.", _transcoder(_services(external))),
+        "http_routes.yaml": _dump(
+            "Routes of the JSON listener, most specific first.", written.routes("json", http_routes(external))
+        ),
+        "grpc_routes.yaml": _dump("Routes of the gRPC listener.", written.routes("grpc", grpc_routes)),
+        "authentication.yaml": _dump("The filter that verifies tokens.", written.authentication(REQUIREMENTS)),
+        "transcoder.yaml": _dump("The JSON transcoder.", extension(_TRANSCODER, _transcoder(_services(external)))),
         "clusters.yaml": _dump(
-            "Names of the clusters that routes point to: the processes.",
-            sorted({method.served_by for method in external}),
+            "The clusters that routes point to: the processes.",
+            written.clusters(sorted({method.served_by for method in external})),
         ),
         "requests_tables.lua": requests_tables(contract),
         "connect_tables.lua": connect_tables(contract),

@@ -40,7 +40,7 @@ def render(root: Path, contract: Contract, built: bytes) -> Mapping[str, bytes]:
         "public.binpb": descriptor_set(public, comments=True),
     }
     files |= {f"service_config/{process}.json": text for process, text in service_configs(contract).items()}
-    files |= {f"envoy/{name}": text for name, text in envoy_parts(contract).items()}
+    files |= {f"envoy/{name}": text for name, text in envoy_parts(contract, root / "envoy").items()}
     files |= {f"openapi/bookstore.{form}": text for form, text in openapi(contract).items()}
     files |= {"pages/grpc.html": grpc_page(contract), "pages/processes.json": processes(contract)}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,8 @@
-"""Envoy's configuration: what is written by hand, what the contracts generate, and this stack's ports, joined."""
+"""What Envoy is told of this installation; envoy/ and generated/envoy/ hold the rest, which it loads as it is."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +11,29 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from tools.console import binaries
+from tools.console.endpoints import endpoints, write_endpoints
 from tools.console.errors import Refused
-from tools.console.folders import GENERATED
+from tools.console.folders import GENERATED, DataFolder
 from tools.console.local_replies import grpc_replies, json_replies
-from tools.console.ports import reachable
+from tools.console.ports import LOOPBACK, reachable
 from tools.console.roster import SOURCE
-from tools.console.tls import EDGE, CertificateFolder
+from tools.console.tls import EDGE, replace_file
 
 HAND_WRITTEN: Final = SOURCE / "envoy"
 _COLLECTOR: Final = "otlp"
 _NOWHERE: Final = "nowhere"
+_SELF: Final = "self"
+_MANAGER: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
 class EdgeIncomplete(Refused):
-    """A part of the configuration is missing or names something unknown; the message says which."""
+    """A part of the configuration is missing or leads to a process without an address; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One Envoy: where it listens, which addresses (`host:port`) serve each process, and where its files are.
+    """One Envoy: where it listens and which addresses (`host:port`) serve each process.
 
     `pages` are routes of the JSON listener besides those of the contracts.
     `trace_sample` is the share of requests, 0 to 1, whose trace is recorded; one that a client has begun keeps to the
@@ -40,160 +45,129 @@ class Edge:
     grpc_port: int
     admin_port: int
     upstreams: Mapping[str, Sequence[str]]
-    certificates: CertificateFolder
-    access_log: Path
     otlp_endpoint: str = ""
     pages: Sequence[object] = ()
     trace_sample: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """Stands in the hand-written part for something else."""
+def configure(edge: Edge, folder: DataFolder, *, generated: Path = GENERATED) -> tuple[str, ...]:
+    """Writes what depends on the installation into `folder.run`. Returns the command, to be run in that folder.
 
-    kind: str
-    name: str
-
-
-class _Loader(yaml.CSafeLoader):
-    """Reads `!setting`, `!file`, `!lua` and `!generated` as marks."""
-
-
-def _mark(_: _Loader, kind: str, node: yaml.ScalarNode) -> _Mark:
-    return _Mark(kind, str(node.value))
-
-
-_Loader.add_multi_constructor("!", _mark)
-
-
-def render(edge: Edge, *, hand_written: Path = HAND_WRITTEN, generated: Path = GENERATED) -> str:
-    """The bootstrap as YAML. Raises EdgeIncomplete."""
-    parts = _Parts(hand_written=hand_written, generated=generated)
-    cors_headers, local_replies = parts.written("cors_headers.yaml"), parts.written("local_replies.yaml")
-    settings: dict[str, object] = {
-        "bind_address": edge.bind,
-        "http_port": edge.http_port,
-        "grpc_port": edge.grpc_port,
-        "admin_port": edge.admin_port,
-        "access_log": str(edge.access_log),
-        "jwks_uri": f"http://{reachable(edge.bind)}:{edge.http_port}/.well-known/jwks.json",
-        "tracer": _tracer(edge.otlp_endpoint, edge.trace_sample),
-        "json_routes": _routes(parts, [*edge.pages, *parts.made("http_routes")]),
-        "grpc_routes": _routes(parts, [*parts.made("grpc_routes"), *parts.written("grpc_own_routes.yaml")]),
-        "json_replies": json_replies(local_replies, cors_headers),
-        "grpc_replies": grpc_replies(local_replies, cors_headers),
-        "cors_mutations": [{"append": header} for header in cors_headers],
-        "clusters": _clusters(edge, parts),
-    }
-    bootstrap = parts.resolve(_Mark("file", "bootstrap.yaml"), settings)
-    return yaml.dump(bootstrap, Dumper=yaml.CSafeDumper, sort_keys=False, width=120)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    hand_written: Path
-    generated: Path
-
-    def resolve(self, node: Any, settings: Mapping[str, object]) -> Any:
-        """Replaces marks by what they stand for, all the way down; `include` merges another mapping in."""
-        match node:
-            case _Mark(kind="setting", name=name):
-                if name not in settings:
-                    raise EdgeIncomplete(f"envoy/ asks for the unknown setting {name!r}")
-                return settings[name]
-            case _Mark(kind="lua", name=names):
-                return "".join(self._script(name) for name in names.split())
-            case _Mark(kind="file", name=name):
-                return self.resolve(self.written(name), settings)
-            case _Mark(name=name):
-                return self.made(name)
-            case {"include": included, **rest}:
-                return {**self.resolve(included, settings), **self.resolve(rest, settings)}
-            case dict():
-                return {key: self.resolve(value, settings) for key, value in node.items()}
-            case list():
-                return [self.resolve(value, settings) for value in node]
-        return node
-
-    def written(self, name: str) -> Any:
-        """A file of the hand-written part, marks and all."""
-        return self._yaml(self.hand_written / name)
-
-    def made(self, name: str) -> Any:
-        """A generated file. It names the descriptor set relative to the repository, but Envoy runs anywhere."""
-        part = self._yaml(self.generated / "envoy" / f"{name}.yaml")
-        return _with_descriptor_set(part, str(self.generated / "descriptor_set.binpb"))
-
-    def _script(self, name: str) -> str:
-        tables = self.generated / "envoy" / f"{name}_tables.lua"
-        return (self._text(tables) if tables.exists() else "") + self._text(self.hand_written / f"{name}.lua")
-
-    def _yaml(self, file: Path) -> Any:
-        return yaml.load(self._text(file), Loader=_Loader)  # noqa: S506  # a SafeLoader with four tags of its own
-
-    @staticmethod
-    def _text(file: Path) -> str:
-        try:
-            return file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise EdgeIncomplete(
-                f"{file} cannot be read ({error.strerror}); `make protos` writes generated parts"
-            ) from None
-
-
-def _with_descriptor_set(part: Any, file: str) -> Any:
-    if isinstance(part, list):
-        return [_with_descriptor_set(item, file) for item in part]
-    if isinstance(part, dict):
-        return {
-            key: file if key == "proto_descriptor" else _with_descriptor_set(value, file) for key, value in part.items()
-        }
-    return part
-
-
-def _routes(parts: _Parts, between: Sequence[object]) -> list[object]:
-    return [*parts.written("preflight_routes.yaml"), *between, *parts.written("fallback_routes.yaml")]
-
-
-def _clusters(edge: Edge, parts: _Parts) -> list[object]:
-    clusters: list[object] = [
-        _plain_cluster("self", [f"{reachable(edge.bind)}:{edge.http_port}"]),
-        _plain_cluster(_NOWHERE, []),
-    ]
-    for process in parts.made("clusters"):
-        addresses = edge.upstreams.get(process, ())
-        if not addresses:
+    Raises EdgeIncomplete, BinaryMissing.
+    """
+    _link(folder.run / "envoy", HAND_WRITTEN)
+    _link(folder.run / "generated", generated)
+    _link(folder.run / "tls", folder.certificates.path)
+    _link(folder.run / "logs", folder.logs)
+    _write_listeners(edge, folder.run)
+    _write_routes(edge, folder.run)
+    for process in processes(generated):
+        if not edge.upstreams.get(process):
             raise EdgeIncomplete(f"routes lead to {process}, which has no address")
-        settings: dict[str, object] = {
-            "cluster_name": process,
-            "cluster_type": "STRICT_DNS",  # takes addresses as well as names
-            "load_assignment": _load_assignment(process, addresses),
-            "certificate": str(edge.certificates.certificate(EDGE)),
-            "private_key": str(edge.certificates.key(EDGE)),
-            "certificate_authority": str(edge.certificates.authority),
-        }
-        clusters.append(parts.resolve(_Mark("file", "cluster.yaml"), settings))
-    url = urlsplit(edge.otlp_endpoint)
-    collectors = [f"{url.hostname}:{url.port or 4318}"] if edge.otlp_endpoint else []
-    clusters.append(_plain_cluster(_COLLECTOR, collectors))
-    return clusters
+        write_endpoints(folder.endpoints, process, edge.upstreams[process])
+    write_endpoints(folder.endpoints, _SELF, [f"{reachable(edge.bind)}:{edge.http_port}"])
+    return (
+        str(binaries.envoy()),
+        *("--config-path", "envoy/bootstrap.yaml"),
+        *("--config-yaml", json.dumps(overlay(edge))),
+        "--reject-unknown-dynamic-fields",
+        *("--concurrency", "1"),
+        "--disable-hot-restart",  # its shared memory would tie two stacks of one machine together
+        *("--drain-time-s", "2", "--drain-strategy", "immediate"),
+        *("--log-level", "warning", "--file-flush-interval-msec", "500"),  # the access log's delay
+    )
 
 
-def _plain_cluster(name: str, addresses: Sequence[str]) -> dict[str, object]:
+def processes(generated: Path = GENERATED) -> list[str]:
+    """The processes that routes lead to. Raises EdgeIncomplete."""
+    return [str(cluster["name"]) for cluster in _read(generated / "envoy" / "clusters.yaml")["resources"]]
+
+
+def overlay(edge: Edge) -> dict[str, Any]:
+    """What is merged over envoy/bootstrap.yaml."""
+    collectors = [_collector(edge.otlp_endpoint)] if edge.otlp_endpoint else []
+    return {
+        "admin": {"address": _address(LOOPBACK, edge.admin_port)},
+        "static_resources": {
+            "listeners": [
+                _listener("json", _address(edge.bind, edge.http_port)),
+                _listener("grpc", _address(edge.bind, edge.grpc_port)),
+            ],
+            "clusters": collectors,
+        },
+    }
+
+
+def _listener(name: str, address: object) -> dict[str, object]:
+    source = {"path_config_source": {"path": f"listeners/{name}.json"}, "resource_api_version": "V3"}
+    manager = {"name": name, "config_discovery": {"config_source": source, "type_urls": [_MANAGER]}}
     return {
         "name": name,
-        "type": "STRICT_DNS",
-        "connect_timeout": "1s",
-        "load_assignment": _load_assignment(name, addresses),
+        "address": address,
+        "enable_reuse_port": False,  # or two Envoys would share the port in silence
+        "per_connection_buffer_limit_bytes": 32768,
+        "filter_chains": [{"filters": [manager]}],
     }
 
 
-def _load_assignment(cluster: str, addresses: Sequence[str]) -> dict[str, object]:
-    endpoints = []
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        endpoints.append({"endpoint": {"address": {"socket_address": {"address": host, "port_value": int(port)}}}})
-    return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
+def _address(host: str, port: int) -> dict[str, object]:
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def _collector(endpoint: str) -> dict[str, object]:
+    url = urlsplit(endpoint)
+    return {
+        "name": _COLLECTOR,
+        "type": "STRICT_DNS",  # takes addresses as well as names
+        "connect_timeout": "1s",
+        "load_assignment": endpoints(_COLLECTOR, [f"{url.hostname}:{url.port or 4318}"]),
+    }
+
+
+def _write_listeners(edge: Edge, run: Path) -> None:
+    """The connection manager of each listener: what both share, its own part, its replies and the tracer."""
+    shared = _read(HAND_WRITTEN / "connections.yaml")
+    provider = {"name": "envoy.tracers.opentelemetry", "typed_config": _tracer(edge.otlp_endpoint, edge.trace_sample)}
+    shared["tracing"]["provider"] = provider
+    shared["access_log"] = _read(HAND_WRITTEN / "access_log.yaml")
+    rows = _read(HAND_WRITTEN / "local_replies.yaml")
+    mutations = _read(HAND_WRITTEN / "headers.yaml")["resources"][0]["typed_config"]["mutations"]
+    headers = [mutation["append"] for mutation in mutations["response_mutations"]]
+    for name, replies in (("json", json_replies), ("grpc", grpc_replies)):
+        own = _read(HAND_WRITTEN / f"{name}_listener.yaml")
+        manager = {**own, **shared, "local_reply_config": replies(rows, headers)}
+        extension = {
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": name,
+            "typed_config": manager,
+        }
+        _write(run / "listeners" / f"{name}.json", {"resources": [extension]})
+
+
+def _write_routes(edge: Edge, run: Path) -> None:
+    """The generated routes of the JSON listener with the pages behind the first one, which takes preflights."""
+    routes = _read(run / "generated" / "envoy" / "http_routes.yaml")
+    routes["resources"][0]["virtual_hosts"][0]["routes"][1:1] = edge.pages
+    _write(run / "routes" / "json.json", routes)
+
+
+def _read(file: Path) -> Any:
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except OSError as error:
+        raise EdgeIncomplete(
+            f"{file} cannot be read ({error.strerror}); `make protos` writes generated parts"
+        ) from None
+
+
+def _write(file: Path, content: object) -> None:
+    file.parent.mkdir(exist_ok=True)
+    replace_file(file, json.dumps(content, indent=1).encode(), mode=0o600)
+
+
+def _link(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.resolve(), target_is_directory=True)
 
 
 def _tracer(otlp_endpoint: str, sample: float) -> dict[str, object]:

@@ -50,9 +50,9 @@ class DataFolder:
         return self.run / "lock"
 
     @property
-    def edge_configuration(self) -> Path:
-        """Envoy's rendered bootstrap."""
-        return self.run / "envoy.yaml"
+    def endpoints(self) -> Path:
+        """Where Envoy reads which addresses serve each cluster."""
+        return self.run / "eds"
 
     @property
     def pages(self) -> Path:

@@ -49,7 +49,7 @@ class Redirect:
 
 
 def publish(pages: Iterable[Page | Redirect], folder: Path) -> list[object]:
-    """Writes the bodies into `folder`, from which Envoy reads them when it starts. Returns the routes.
+    """Writes the bodies into `folder`, from which Envoy reads them when it starts in its parent. Returns the routes.
 
     Raises OSError.
     """
@@ -75,7 +75,7 @@ def _page(page: Page, folder: Path) -> Iterator[dict[str, Any]]:
 
 def _body(content: bytes, file: Path) -> dict[str, object]:
     replace_file(file, content, mode=0o600)
-    return {"filename": str(file)}
+    return {"filename": f"{file.parent.name}/{file.name}"}
 
 
 def _route(

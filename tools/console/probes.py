@@ -7,12 +7,14 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from chassis.health import Health, read_health
+from tools.console.errors import Refused
 from tools.console.tls import CONSOLE, CertificateFolder
 
 NATS_BANNER: Final = b"INFO "
@@ -78,9 +80,16 @@ class BannerProbe:
             return False
 
 
+class EdgeRejected(Refused):
+    """Envoy runs, but without some part of its configuration; the message says which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeProbe:
-    """Asks Envoy's administration whether it serves and has fetched the keys that tokens are verified with."""
+    """Asks Envoy's administration whether it serves and has fetched the keys that tokens are verified with.
+
+    Raises EdgeRejected when it did not take a file: it serves all the same, and would reject requests.
+    """
 
     admin: str
     needs_keys: bool = True
@@ -94,11 +103,18 @@ class EdgeProbe:
         try:
             if self._get("/ready").strip() != "LIVE":
                 return False
-            stats = self._get("/stats?filter=jwks_fetch_success")
+            rejected = self._counted("update_rejected|update_failure|unknown_fields")
+            listeners_with_keys = self._counted("jwks_fetch_success")
         except (OSError, urllib.error.URLError):
             return False
-        listeners_with_keys = [line for line in stats.splitlines() if not line.endswith(" 0")]
+        if rejected:
+            raise EdgeRejected(f"Envoy rejects a part of its configuration: {', '.join(rejected)}")
         return not self.needs_keys or len(listeners_with_keys) == 2  # JSON and gRPC
+
+    def _counted(self, names: str) -> list[str]:
+        """Statistics of these names that are not zero."""
+        lines = self._get(f"/stats?filter={quote(names)}").splitlines()
+        return [line for line in lines if not line.endswith(": 0")]
 
     def _get(self, path: str) -> str:
         with urllib.request.urlopen(f"{self.admin}{path}", timeout=_PATIENCE) as answer:  # noqa: S310  # loopback

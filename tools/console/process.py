@@ -30,7 +30,9 @@ _OWN_WORDS: Final = " cannot start: "  # chassis.process says it so
 class Program:
     """What to run and how to tell that it works.
 
-    `is_ready` is asked again and again until it says yes. `stop_within` is how many seconds SIGTERM has before SIGKILL.
+    `is_ready` is asked again and again until it says yes; when it raises Refused, the start has failed.
+    `stop_within` is how many seconds SIGTERM has before SIGKILL. `folder` is the working directory, unless it is the
+    console's.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Program:
     stop_within: float
     address: str = ""
     metrics: str = ""
+    folder: Path | None = None
 
 
 def pause_before_restart(in_a_row: int, *, was_ready: bool = True) -> float:
@@ -56,7 +59,9 @@ class Crash(Refused):
     """A process ended although nobody asked it to; the message has its last log lines."""
 
 
-async def spawn(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
+async def spawn(
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path, folder: Path | None = None
+) -> asyncio.subprocess.Process:
     """Starts a command that dies with this process, cut off from the terminal, writing to the end of `log`."""
     logs.bound(log)
     with log.open("ab") as output:
@@ -67,6 +72,7 @@ async def spawn(command: Sequence[str], *, environment: Mapping[str, str], log: 
             stdout=output,
             stderr=output,
             env=dict(environment),
+            cwd=folder,
             start_new_session=True,  # a Ctrl-C in the terminal is for the supervisor, which stops children in order
         )
 
@@ -91,6 +97,7 @@ class ManagedProcess:
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
         self._was_ready = False
+        self._refusal = ""
         self._log_began = 0
 
     @property
@@ -113,7 +120,9 @@ class ManagedProcess:
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.program.name}")
 
     async def wait_ready(self, *, within: float) -> None:
-        """Returns when the program answers. Raises Crash when it ends before, TimeoutError after `within` seconds."""
+        """Returns when the program works. Raises Crash when it ends before or has no hope to, TimeoutError after
+        `within` seconds.
+        """
         ready = asyncio.create_task(self._ready.wait())
         crashed = asyncio.create_task(self._crashed.wait())
         try:
@@ -121,6 +130,8 @@ class ManagedProcess:
         finally:
             ready.cancel()
             crashed.cancel()
+        if self._refusal:
+            raise Crash(f"{self._refusal}\n{tail(self.program.log, since=self._log_began)}")
         if self._crashed.is_set():
             raise Crash(f"{self.program.name} ended while starting:\n{explanation(self.program.log, self._log_began)}")
         if not self._ready.is_set():
@@ -176,7 +187,10 @@ class ManagedProcess:
         self._become(Phase.STARTING)
         try:
             self._process = await spawn(
-                self.program.command, environment=self.program.environment, log=self.program.log
+                self.program.command,
+                environment=self.program.environment,
+                log=self.program.log,
+                folder=self.program.folder,
             )
         except OSError as error:
             self._was_ready = False
@@ -192,8 +206,13 @@ class ManagedProcess:
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     async def _probe(self) -> None:
-        while not await self.program.is_ready():
-            await asyncio.sleep(_PROBE_INTERVAL)
+        try:
+            while not await self.program.is_ready():
+                await asyncio.sleep(_PROBE_INTERVAL)
+        except Refused as error:
+            self._refusal = str(error)
+            self._crashed.set()
+            return
         self._ready.set()
         self._become(Phase.READY)
 

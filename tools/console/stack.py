@@ -9,7 +9,7 @@ from typing import Final
 from chassis.settings import ChassisSettings
 from tools.console import binaries
 from tools.console.broker import Broker
-from tools.console.edge import Edge, render
+from tools.console.edge import Edge, configure
 from tools.console.external import address
 from tools.console.opening import ADMINISTRATOR
 from tools.console.page_routes import publish
@@ -20,7 +20,6 @@ from tools.console.process import Program
 from tools.console.roster import service_names
 from tools.console.settings import ConsoleSettings
 from tools.console.supervisor import Stack, Task
-from tools.console.tls import replace_file
 from tools.console.topology import (
     Endpoint,
     certificate_names,
@@ -136,31 +135,23 @@ def _service(
 def _edge(settings: ConsoleSettings, shop: Shop, places: tuple[Endpoint, ...], environment: dict[str, str]) -> Program:
     folder = settings.folder
     chassis = read(ChassisSettings)
-    bootstrap = render(
+    command = configure(
         Edge(
             bind=settings.bind,
             http_port=settings.http_port,
             grpc_port=settings.grpc_port,
             admin_port=settings.admin_port,
             upstreams={place.service: [place.address] for place in places},
-            certificates=folder.certificates,
-            access_log=folder.access_log,
             otlp_endpoint=settings.trace_collector,
             pages=publish(pages(shop), folder.pages),
             trace_sample=chassis.trace_sample if chassis.traced else 0.0,
-        )
+        ),
+        folder,
     )
-    replace_file(folder.edge_configuration, bootstrap.encode(), mode=0o600)
     return Program(
         name=EDGE_PROCESS,
-        command=(
-            str(binaries.envoy()),
-            *("--config-path", str(folder.edge_configuration)),
-            *("--concurrency", "1"),
-            "--disable-hot-restart",  # its shared memory would tie two stacks of one machine together
-            *("--drain-time-s", "2", "--drain-strategy", "immediate"),
-            *("--log-level", "warning", "--file-flush-interval-msec", "500"),  # the access log's delay
-        ),
+        command=command,
+        folder=folder.run,
         environment=environment,
         log=folder.log(EDGE_PROCESS),
         is_ready=EdgeProbe(admin=f"http://{LOOPBACK}:{settings.admin_port}"),
