@@ -90,6 +90,7 @@ class Theatre:
             http="http://127.0.0.1:1",
             grpc="127.0.0.1:2",
             admin="http://127.0.0.1:3",
+            environment="development",
             broker=broker or self.program("broker"),
             migration=migration or self.task("migration"),
             services=services or (self.program("service"),),

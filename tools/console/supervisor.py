@@ -47,6 +47,7 @@ class Stack:
     http: str
     grpc: str
     admin: str
+    environment: str
     broker: Program | None
     migration: Task
     services: tuple[Program, ...]
@@ -89,6 +90,7 @@ class Supervisor:
             http=self._stack.http,
             grpc=self._stack.grpc,
             admin=self._stack.admin,
+            environment=self._stack.environment,
             ready_seconds=self._ready_seconds,
             processes=tuple(process.state for process in self._all),
         )

@@ -179,8 +179,8 @@ def _header(description: str) -> dict[str, Any]:
 def _idempotency_key() -> dict[str, Any]:
     schema: Schema = {"type": "string", "format": "uuid"}
     description = (
-        "Stands for requestId when that is empty: a repeat with the same key returns the first response. A UUID; a random "
-        "one (version 4) without a token or with a password, because then the key alone keeps the response yours."
+        "Stands for requestId when that is empty: a repeat with the same key returns the first response. A UUID; a "
+        "random one (version 4) without a token or with a password: the key alone keeps the response yours then."
     )
     return {"name": "Idempotency-Key", "in": "header", "description": description, "schema": schema}
 
