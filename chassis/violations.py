@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import protovalidate
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from chassis.v1 import policy_pb2
 
-_PATTERN_RULE: Final = "string.pattern"
-"""protovalidate's id of the rule whose own message shows a regular expression."""
 _ONE_CLASS: Final = re.compile(r"\^(?P<start>[\w/]*)\[(?P<signs>[^\]^]+)\]\{(?P<least>\d+),(?P<most>\d+)\}\$")
 _SIGNS: Final = (  # each with the words for it; the first that fits is taken off
     ("A-Za-z", "letters"),
@@ -38,10 +37,48 @@ def path_of(violation: protovalidate.Violation) -> str:
 
 def mistake_of(violation: protovalidate.Violation, request: Descriptor) -> str:
     """What the field of a `request` must be; never a regular expression."""
-    if violation.proto.rule_id != _PATTERN_RULE:
+    if violation.proto.field is None or not violation.proto.field.elements:
         return violation.proto.message or "is not valid"
     field = _field(violation, request)
-    return f"must be {form_of(field, str(violation.rule_value)) or _UNKNOWN_FORM}"
+    told = requirement(violation.proto.rule_id, violation.rule_value, field)
+    return told or violation.proto.message or "is not valid"
+
+
+def requirement(rule: str, value: Any, field: FieldDescriptor) -> str | None:
+    """What a rule demands of a field; None where protovalidate's own message says it well, as of numbers. `rule` is
+    protovalidate's id of it, such as `string.min_len`, `value` its argument.
+    """
+    kind, _, name = rule.rpartition(".")
+    match name.removesuffix("_empty"):
+        case "required":
+            return "must be given"
+        case "not_in" if list(value) == [0]:
+            return "must be given" if kind == "enum" else "must not be 0"
+        case "defined_only":
+            return f"must be one of {', '.join(_choices(field))}"
+        case "in" if kind == "string":
+            return f"must be one of {', '.join(value)}"
+        case "min_len" | "min_items" if value == 1:
+            return "must not be empty"
+        case "min_len" | "max_len" | "min_items" | "max_items":
+            least = "at least" if name.startswith("min") else "at most"
+            noun = "character" if name.endswith("len") else "item"
+            return f"must have {least} {value} {noun}{'' if value == 1 else 's'}"
+        case "unique":
+            return "must not contain the same value twice"
+        case "email":
+            return "must be an email address, such as ada@example.com"
+        case "uuid":
+            return "must be a UUID, such as 8e03978e-40d5-43dd-bc93-6894a57f9324"
+        case "pattern":
+            return f"must be {form_of(field, str(value)) or _UNKNOWN_FORM}"
+    return None
+
+
+def _choices(field: FieldDescriptor) -> Iterator[str]:
+    """The names of an enum's values but for the first, which stands for none."""
+    assert field.enum_type is not None
+    return (value.name for value in field.enum_type.values if value.number)
 
 
 def form_of(field: FieldDescriptor, pattern: str) -> str | None:
