@@ -12,6 +12,18 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from chassis.v1 import policy_pb2
 
+_WORDS: Final = {
+    "required": "must be given",
+    "unique": "must not contain the same value twice",
+    "email": "must be an email address, such as ada@example.com",
+    "uuid": "must be a UUID, such as 8e03978e-40d5-43dd-bc93-6894a57f9324",
+}
+_SIZES: Final = {
+    "min_len": ("at least", "character"),
+    "max_len": ("at most", "character"),
+    "min_items": ("at least", "item"),
+    "max_items": ("at most", "item"),
+}
 _ONE_CLASS: Final = re.compile(r"\^(?P<start>[\w/]*)\[(?P<signs>[^\]^]+)\]\{(?P<least>\d+),(?P<most>\d+)\}\$")
 _SIGNS: Final = (  # each with the words for it; the first that fits is taken off
     ("A-Za-z", "letters"),
@@ -48,31 +60,28 @@ def requirement(rule: str, value: Any, field: FieldDescriptor) -> str | None:
     """What a rule demands of a field; None where protovalidate's own message says it well, as of numbers. `rule` is
     protovalidate's id of it, such as `string.min_len`, `value` its argument.
     """
-    kind, _, name = rule.rpartition(".")
-    match name.removesuffix("_empty"):
-        case "required":
-            return "must be given"
+    kind, _, name = rule.removesuffix("_empty").rpartition(".")
+    if name in _WORDS:
+        return _WORDS[name]
+    if name in _SIZES:
+        return _size(_SIZES[name], value)
+    match name:
         case "not_in" if list(value) == [0]:
             return "must be given" if kind == "enum" else "must not be 0"
         case "defined_only":
             return f"must be one of {', '.join(_choices(field))}"
         case "in" if kind == "string":
             return f"must be one of {', '.join(value)}"
-        case "min_len" | "min_items" if value == 1:
-            return "must not be empty"
-        case "min_len" | "max_len" | "min_items" | "max_items":
-            least = "at least" if name.startswith("min") else "at most"
-            noun = "character" if name.endswith("len") else "item"
-            return f"must have {least} {value} {noun}{'' if value == 1 else 's'}"
-        case "unique":
-            return "must not contain the same value twice"
-        case "email":
-            return "must be an email address, such as ada@example.com"
-        case "uuid":
-            return "must be a UUID, such as 8e03978e-40d5-43dd-bc93-6894a57f9324"
         case "pattern":
             return f"must be {form_of(field, str(value)) or _UNKNOWN_FORM}"
     return None
+
+
+def _size(rule: tuple[str, str], value: int) -> str:
+    bound, noun = rule
+    if (bound, value) == ("at least", 1):
+        return "must not be empty"
+    return f"must have {bound} {value} {noun}{'' if value == 1 else 's'}"
 
 
 def _choices(field: FieldDescriptor) -> Iterator[str]:

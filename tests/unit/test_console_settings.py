@@ -124,6 +124,22 @@ def test_all_bad_values_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("BOOKSTORE_HTTP_PORT", "http", "must be a whole number"),
+        ("BOOKSTORE_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("BOOKSTORE_ENVIRONMENT", "prod", "must be one of development, production"),
+        ("BOOKSTORE_MAIL_FROM", "x", "must be an email address"),
+    ],
+)
+def test_doctor_fails_each_bad_setting_in_plain_words(tmp_path: Path, variable: str, value: str, problem: str) -> None:
+    said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_THREADS="0", **{variable: value})
+    (line,) = (line for line in said.splitlines() if variable in line)
+    assert line.startswith(f"FAIL  {variable}={value!r}: {problem}")
+    assert "FAIL  BOOKSTORE_THREADS='0': must be at least 2" in said
+
+
 def test_what_is_no_json_is_named_and_a_secret_is_not_shown(tmp_path: Path) -> None:
     assert "BOOKSTORE_TARGETS: is not JSON" in _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_TARGETS="x")
     said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_SMTP_URL="http://me:hidden@host")

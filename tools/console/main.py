@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import time
@@ -16,7 +15,6 @@ from tools.console.folders import GENERATED
 
 if TYPE_CHECKING:
     from tools.console.settings import ConsoleSettings
-    from tools.console.supervisor import Stack
 
 _BEGAN = time.monotonic()
 
@@ -62,7 +60,9 @@ def up(
     with _plain_refusals():
         from tools.console.lock import FolderLock
         from tools.console.preflight import require
+        from tools.console.progress import Progress
         from tools.console.stack import assemble
+        from tools.console.supervisor import run
 
         settings = load_settings()
         warnings = tuple(map(str, require(settings)))
@@ -72,8 +72,12 @@ def up(
         lock = FolderLock(settings.folder.lock)
         lock.take()
         try:
-            stack = assemble(settings, seed=seed, warnings=warnings)
-            asyncio.run(_run(stack, settings))
+            run(
+                lambda: assemble(settings, seed=seed, warnings=warnings),
+                state_file=settings.folder.state,
+                progress=Progress(),
+                began=_BEGAN,
+            )
         finally:
             lock.release()
 
@@ -158,9 +162,14 @@ def doctor() -> None:
     """Names what is missing, taken or out of reach and what to do about it. Exit code 1 unless all is well."""
     with _plain_refusals():
         from tools.console.preflight import examine
+        from tools.console.variables import SettingsInvalid
 
+        try:
+            settings = load_settings()
+        except SettingsInvalid as invalid:
+            raise SettingsInvalid("\n".join(f"FAIL  {line}" for line in str(invalid).splitlines())) from None
         is_well = True
-        for finding in examine(load_settings()):
+        for finding in examine(settings):
             mark = "FAIL" if finding.stops_start else "warn" if finding.is_warning else "ok"
             typer.echo(f"{mark:4}  {finding}")
             is_well = is_well and finding.is_good
@@ -197,13 +206,6 @@ def load_settings() -> ConsoleSettings:
     from tools.console import settings
 
     return settings.load_settings()
-
-
-async def _run(stack: Stack, settings: ConsoleSettings) -> None:
-    from tools.console.progress import Progress
-    from tools.console.supervisor import Supervisor
-
-    await Supervisor(stack, state_file=settings.folder.state, progress=Progress(), began=_BEGAN).run()
 
 
 @contextlib.contextmanager
