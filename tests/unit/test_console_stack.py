@@ -28,3 +28,14 @@ def test_the_share_of_recorded_traces_is_decided_at_the_edge(
     settings = load_settings()
     assemble(settings)
     assert f"numerator: {of_a_million}\n" in settings.folder.edge_configuration.read_text()
+
+
+@pytest.mark.parametrize(("environment", "told"), [("development", True), ("production", False)])
+def test_demo_customers_are_told_of_in_development_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str, told: bool
+) -> None:
+    monkeypatch.setenv("BOOKSTORE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("BOOKSTORE_ENVIRONMENT", environment)
+    stack = assemble(load_settings())
+    assert stack.environment == environment
+    assert any("demo customers" in what for what in stack.places) is told

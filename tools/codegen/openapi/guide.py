@@ -10,8 +10,8 @@ JSON mapping of Protocol Buffers.
 
 1. `POST /v1/users` with an address of your own signs up.
 2. `POST /v1/sessions` signs in. Its `accessToken` goes into the header `Authorization: Bearer ...` of what follows and
-   is valid for ten minutes; `POST /v1/sessions:refresh` returns a new one. On the page `/docs` signing in authorizes the page;
-   another token can be pasted under Authorize.
+   is valid for ten minutes; `POST /v1/sessions:refresh` returns a new one. Signing in on the page `/docs` authorizes
+   the page; another token can be pasted under Authorize.
 3. `POST /v1/carts/me:addItem` puts a book into the cart and returns it with its quote.
 4. `POST /v1/orders` with the quote's total as `expectedTotal` places the order.
 
