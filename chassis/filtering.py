@@ -1,9 +1,10 @@
 """The subset of AIP-160 filters and AIP-132 orders that list methods accept.
 
 A filter is one or more comparisons joined by AND: `price.minor >= 1000 AND state = ACTIVE AND title:"war"`. A field is
-one of those the method names; an operator is = != < <= > >= or `:` (has). A value is a word or a text in quotes with
-backslash escapes; `field:*` asks that the field has a value. At most 1024 bytes and ten comparisons; no OR, NOT or
-parentheses. Field names may be written as in JSON (`createTime`).
+one of those the method names; an operator is = != < <= > >= or `:` (has), of which each field takes some and rejects
+the others. A value is a word or a text in quotes with backslash escapes. An asterisk at its beginning or end is a
+wildcard, which only some fields take, at the end; `\\*` is the character. `field:*` asks that the field has a value. At
+most 1024 bytes and ten comparisons; no OR, NOT or parentheses. Field names may be written as in JSON (`createTime`).
 """
 
 from __future__ import annotations
@@ -52,13 +53,14 @@ class FilterField:
     """A field that may be filtered by.
 
     `convert` makes the database's value of the text (ValueError says what was expected), `operators` are the
-    comparisons that make sense, `has` is the meaning of `:`, `equal` that of `=` where it is more than equality.
+    comparisons that make sense, `has` is the meaning of `:`, if it has one, `equal` that of `=` where a text may end
+    with the wildcard `*`.
     """
 
     column: ColumnElement[Any]
     convert: Callable[[str], Any]
     operators: frozenset[str]
-    has: Callable[[Any], ColumnElement[bool]]
+    has: Callable[[Any], ColumnElement[bool]] | None = None
     equal: Callable[[Any], ColumnElement[bool]] | None = None
 
 
@@ -69,14 +71,8 @@ def value_field(
     operators: frozenset[str] = EQUAL,
     equal: Callable[[Any], ColumnElement[bool]] | None = None,
 ) -> FilterField:
-    """A field of one value, where `:` means the same as `=` (AIP-160); see FilterField for the rest."""
-    return FilterField(
-        column=column,
-        convert=convert,
-        operators=operators,
-        has=equal or (lambda value: column == literal(value, column.type)),
-        equal=equal,
-    )
+    """A field of one value, without `:`, which of a text would ask for a part; see FilterField for the rest."""
+    return FilterField(column=column, convert=convert, operators=operators, equal=equal)
 
 
 def text_field(
@@ -207,7 +203,7 @@ def _comparison(text: str, position: int, fields: Mapping[str, FilterField]) -> 
         raise _unknown(found[1], fields, "filter")
     sign = _OPERATOR.match(text, found.end())
     if sign is None:
-        raise FilterInvalid(detail=f"{name} needs one of = != < <= > >= : and a value", field=name, parameter="filter")
+        raise FilterInvalid(detail=f"{name} needs one of {_allowed(field)} and a value", field=name, parameter="filter")
     quoted = _QUOTED.match(text, sign.end())
     value = quoted or _WORD.match(text, sign.end())
     if value is None:
@@ -215,22 +211,36 @@ def _comparison(text: str, position: int, fields: Mapping[str, FilterField]) -> 
     content = _unquoted(value[1]) if quoted else value[1]
     if sign[1] == ":" and not quoted and content == "*":
         return field.column.is_not(None), value.end()
+    _check_wildcard(name, field, sign[1], value[1].strip("\"'") if quoted else content)
     return _condition(name, field, sign[1], content), value.end()
 
 
 def _condition(name: str, field: FilterField, sign: str, content: str) -> ColumnElement[bool]:
+    if sign not in field.operators and (sign != ":" or field.has is None):
+        raise FilterInvalid(detail=f"{name} takes {_allowed(field)}, not {sign}", field=name, parameter="filter")
     try:
         value = field.convert(content)
     except ValueError as error:
         raise FilterInvalid(detail=f"{name}: {error}", field=name, parameter="filter") from error
-    if sign == ":":
+    if sign == ":" and field.has is not None:
         return field.has(value)
-    if sign not in field.operators:
-        allowed = " ".join(sorted({*field.operators, ":"}))
-        raise FilterInvalid(detail=f"{name} is compared by {allowed}", field=name, parameter="filter")
     if sign == "=" and field.equal is not None:
         return field.equal(value)
     return _COMPARISONS[sign](field.column, literal(value, field.column.type))
+
+
+def _allowed(field: FilterField) -> str:
+    return " ".join([sign for sign in _COMPARISONS if sign in field.operators] + ([":"] if field.has else []))
+
+
+def _check_wildcard(name: str, field: FilterField, sign: str, text: str) -> None:
+    ends = text.endswith("*") and not text.endswith("\\*")
+    if text.startswith("*") and text != "*":
+        raise FilterInvalid(
+            detail=f"{name} takes no * at the beginning; write \\* for the character", field=name, parameter="filter"
+        )
+    if ends and (field.equal is None or sign != "="):
+        raise FilterInvalid(detail=f"{name} takes no *; write \\* for the character", field=name, parameter="filter")
 
 
 def _joint(text: str, position: int) -> int:

@@ -1,18 +1,24 @@
 """Answers by request_id: a repeated request gets the first answer, and its effect happens once.
 
-The answer is stored in the transaction of the effect, under the caller, the method and the key, with a fingerprint of
-the request. Only success is remembered.
+The answer is stored in the transaction of the effect, under the caller, the method and a digest of the request_id,
+with a fingerprint of the request. Only success is remembered.
+
+Anonymous callers share one name, so their request_id is all that keeps a response theirs: it must be a random UUID
+(version 4), which nobody can guess. The same holds for a request with a secret, such as a password: the secret is part
+of the fingerprint, and the request_id, which is not stored, is the key without which no password can be tried on it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -29,6 +35,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 _KEEP: Final = timedelta(hours=48)
 _PURGE_BATCH: Final = 1000
 _REQUEST_ID: Final = "request_id"
+_RANDOM: Final = 4
 
 
 class AnswerExists(Exception):
@@ -37,7 +44,9 @@ class AnswerExists(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
-    """What identifies a request: the caller, the method's full name, the request_id; and what it asked for."""
+    """What identifies a request: the caller, the method's full name, a digest of the request_id; and what it asked
+    for.
+    """
 
     caller: str
     method: str
@@ -120,51 +129,42 @@ def _parameters(key: RequestKey) -> dict[str, str]:
     return {"by": key.caller, "via": key.method, "under": key.key}
 
 
+def key_of(request_id: str) -> str:
+    """Returns the SHA-256 digest of a request_id, in hex."""
+    return hashlib.sha256(request_id.encode()).hexdigest()
+
+
 def fingerprint(request: Message) -> str:
-    """SHA-256, in hex, of what a request asks for: its deterministic bytes without request_id and without input-only
-    fields (google.api.field_behavior INPUT_ONLY), so that no trace of a password is kept.
+    """Returns what a request asks for as a digest: HMAC-SHA-256, in hex, of its deterministic bytes without request_id,
+    keyed with the request_id.
     """
     cleared = type(request)()
     cleared.CopyFrom(request)
+    request_id = ""
     if _REQUEST_ID in request.DESCRIPTOR.fields_by_name:
+        request_id = getattr(request, _REQUEST_ID)
         cleared.ClearField(_REQUEST_ID)
-    _clear_input_only(cleared)
-    return hashlib.sha256(cleared.SerializeToString(deterministic=True)).hexdigest()
+    return hmac.digest(request_id.encode(), cleared.SerializeToString(deterministic=True), hashlib.sha256).hex()
 
 
-def _clear_input_only(message: Message) -> None:
-    secret, containers = _input_only(message.DESCRIPTOR)
-    for name in secret:
-        message.ClearField(name)
-    for field in containers:
-        for part in _parts(message, field):
-            _clear_input_only(part)
-
-
-def _parts(message: Message, field: FieldDescriptor) -> list[Message]:
-    if not field.is_repeated:
-        return [getattr(message, field.name)] if message.HasField(field.name) else []
-    value: Any = getattr(message, field.name)
-    return list(value.values()) if _is_map(field) else list(value)
+def is_random(request_id: str) -> bool:
+    """Returns whether a UUID is a random one, of version 4."""
+    return UUID(request_id).version == _RANDOM
 
 
 @cache
-def _input_only(descriptor: Descriptor) -> tuple[tuple[str, ...], tuple[FieldDescriptor, ...]]:
-    """The input-only fields of a message and the fields that may contain some deeper down."""
-    secret = tuple(field.name for field in descriptor.fields if _is_input_only(field))
-    containers = tuple(
-        field
-        for field in descriptor.fields
-        if field.name not in secret and (inner := _inner(field)) is not None and _reaches_secret(inner, frozenset())
-    )
-    return secret, containers
+def has_secret(descriptor: Descriptor) -> bool:
+    """Returns whether messages of a type may contain an input-only field (google.api.field_behavior INPUT_ONLY), such
+    as a password.
+    """
+    return _reaches_secret(descriptor, frozenset())
 
 
 def _reaches_secret(descriptor: Descriptor, seen: frozenset[str]) -> bool:
     if descriptor.full_name in seen:
         return False
     seen |= {descriptor.full_name}
-    inner = (_inner(field) for field in descriptor.fields)
+    inner = (field.message_type for field in descriptor.fields)
     return any(_is_input_only(field) for field in descriptor.fields) or any(
         message is not None and _reaches_secret(message, seen) for message in inner
     )
@@ -173,14 +173,3 @@ def _reaches_secret(descriptor: Descriptor, seen: frozenset[str]) -> bool:
 def _is_input_only(field: FieldDescriptor) -> bool:
     behaviors: Any = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
     return field_behavior_pb2.INPUT_ONLY in behaviors
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and field.message_type.GetOptions().map_entry
-
-
-def _inner(field: FieldDescriptor) -> Descriptor | None:
-    """The message a field holds; of a map, its values' message."""
-    if field.message_type is not None and _is_map(field):
-        return field.message_type.fields_by_name["value"].message_type
-    return field.message_type

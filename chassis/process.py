@@ -21,7 +21,7 @@ from chassis.inbox import Consumer
 from chassis.interceptors import ServerContext
 from chassis.kernel import SystemClock, SystemIds
 from chassis.outbox import Relay
-from chassis.server import AddressTaken, Server
+from chassis.server import Server
 from chassis.service import Build, Runtime, Service, TokenIssuer
 from chassis.settings import ChassisSettings, Environment, Misconfigured, TraceExport, read_settings
 from chassis.trace_collector import probe_collector
@@ -45,7 +45,7 @@ def serve(name: str, build: Build, *, tokens: TokenIssuer | None = None, version
         settings = read_settings(ChassisSettings)
         stop_telemetry = telemetry.configure(settings, name, instance=f"{name}-{os.getpid()}")
         return _serve(name, build, settings, stop_telemetry, tokens, version)
-    except (Misconfigured, CredentialsMissing, AddressTaken, StorageUnavailable, migrations.SchemaOutdated) as error:
+    except (Misconfigured, CredentialsMissing, StorageUnavailable, migrations.SchemaOutdated) as error:
         print(f"{name} cannot start: {error}", file=sys.stderr)  # noqa: T201  # for whoever started it
         return 1
 

@@ -17,7 +17,7 @@ from chassis.health import Dependency, HealthServicer
 from chassis.interceptors import Handler, ServerContext, compose
 from chassis.interceptors.server_call import lenient
 from chassis.service import Service
-from chassis.settings import ChassisSettings
+from chassis.settings import AddressTaken, ChassisSettings
 from chassis.tracing import trace_sampled_calls
 from chassis.v1.platform_errors import Overloaded
 from chassis.watches import is_non_blocking
@@ -27,10 +27,6 @@ _MEGABYTE: Final = 1024 * 1024
 _CONNECTION_AGE_MS: Final = 300_000
 _LAST_BYTES_SECONDS: Final = 30.0
 _QUEUE_PER_THREAD: Final = 8  # calls that may wait for a thread before new ones are refused
-
-
-class AddressTaken(Exception):
-    """The address to listen on is in use or not ours; the message says which and what to do."""
 
 
 Registered: TypeAlias = "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]"  # generic in its stubs only
@@ -161,9 +157,7 @@ class Server:
                 return self._grpc.add_insecure_port(address)
             return self._grpc.add_secure_port(address, credentials.server())
         except RuntimeError:
-            raise AddressTaken(
-                f"cannot listen on {address}: it is in use or not an address of this machine; set BOOKSTORE_LISTEN"
-            ) from None
+            raise AddressTaken(address, variable="BOOKSTORE_LISTEN") from None
 
     def start(self) -> None:
         """Begins to serve; health says NOT_SERVING until `ready` is called."""

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class Misconfigured(Exception):
     """The process cannot start as it is set up; the message says what is wrong and what to do."""
 
+
+class AddressTaken(Misconfigured):
+    """The address to listen on is in use or not one of this machine."""
+
+    def __init__(self, address: str, *, variable: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}: it is in use or not an address of this machine; set {variable} to another"
+        )
+
+
+_PROBLEMS: Final = {
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller whole number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "enum": "must be one of {expected}",
+    "literal_error": "must be one of {expected}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+}
+"""By pydantic's type of the error, with its context."""
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -23,10 +49,19 @@ def read_settings(kind: type[SettingsT]) -> SettingsT:
     try:
         return kind()
     except ValidationError as error:
-        bad = [(f"{prefix}{'_'.join(str(part) for part in e['loc'])}".upper(), e["msg"]) for e in error.errors()]
+        bad = [(f"{prefix}{'_'.join(str(part) for part in e['loc'])}".upper(), problem_of(e)) for e in error.errors()]
         raise Misconfigured("; ".join(f"{variable}: {problem}" for variable, problem in bad)) from None
     except SettingsError as error:  # a value that should be JSON, such as BOOKSTORE_TARGETS
         raise Misconfigured(f"{error}; give valid JSON") from None
+
+
+def problem_of(error: ErrorDetails) -> str:
+    """Returns what a setting must be, in plain words."""
+    words = _PROBLEMS.get(error["type"])
+    if words is None:
+        return error["msg"].removeprefix("Value error, ")
+    expected = {name: str(value).replace("'", "").replace(" or ", ", ") for name, value in error.get("ctx", {}).items()}
+    return words.format_map(expected)
 
 
 class Environment(StrEnum):
@@ -43,6 +78,9 @@ class TraceExport(StrEnum):
     CONSOLE = "console"
     FILE = "file"
     OTLP = "otlp"
+
+
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class ChassisSettings(BaseSettings):
@@ -72,7 +110,7 @@ class ChassisSettings(BaseSettings):
     """Where spans go; when not said, to the OTLP endpoint if there is one, else to files."""
     trace_sample: float = Field(default=0.1, ge=0, le=1)
     """Share of traces recorded, 0 to 1, of those that begin in this process; a caller's decision goes before."""
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    log_level: LogLevel = "info"
     core: int | None = Field(default=None, ge=0)
     """Processor the worker is pinned to; empty leaves it to the system."""
     threads: int = Field(default=16, ge=2, le=256)

@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 from structlog.tracebacks import ExceptionDictTransformer
 
-from chassis.settings import ChassisSettings, TraceExport
+from chassis.settings import AddressTaken, ChassisSettings, TraceExport
 from chassis.trace_collector import TRACES_PATH
 from chassis.tracing import current_trace_id
 
@@ -125,8 +125,18 @@ class Entrances(Sampler):
         return f"Entrances{{{self._ratio.get_description()}}}"
 
 
+def serve_metrics(host: str, port: int) -> None:
+    """Starts the Prometheus endpoint. Raises AddressTaken."""
+    from prometheus_client import start_http_server
+
+    try:
+        start_http_server(port, addr=host)
+    except OSError:
+        raise AddressTaken(f"{host}:{port}", variable="BOOKSTORE_METRICS_PORT") from None
+
+
 def configure(settings: ChassisSettings, process: str, instance: str) -> Callable[[], None]:
-    """Sets up logs, traces and metrics; answers the function that flushes them at the end."""
+    """Sets up logs, traces and metrics; returns the function that flushes them at the end. Raises AddressTaken."""
     configure_logs(process, settings.log_level)
     resource = Resource.create(
         {SERVICE_NAME: process, SERVICE_NAMESPACE: "bookstore", SERVICE_INSTANCE_ID: instance},
@@ -140,11 +150,10 @@ def configure(settings: ChassisSettings, process: str, instance: str) -> Callabl
         shutdowns.append(tracers.shutdown)
     if settings.metrics_port:
         from opentelemetry.exporter.prometheus import PrometheusMetricReader
-        from prometheus_client import start_http_server
 
         meters = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
         metrics.set_meter_provider(meters)
-        start_http_server(settings.metrics_port, addr=settings.listen.rpartition(":")[0])
+        serve_metrics(settings.listen.rpartition(":")[0], settings.metrics_port)
         shutdowns.append(meters.shutdown)
 
     def shutdown() -> None:

@@ -44,7 +44,8 @@ def money_from(message: MoneyMessage, *, field: str = "") -> Money:
     minor, finer = divmod(message.nanos, 10 ** (_NANO_DIGITS - digits))
     if finer:
         raise CurrencyUnknown(
-            detail=f"{message.currency_code} has {digits} digits after the point", field=f"{path}nanos"
+            detail=f"nanos is too fine: {message.currency_code} has {digits} digits after the point",
+            field=f"{path}nanos",
         )
     return Money(minor=message.units * 10**digits + minor, currency=message.currency_code)
 

@@ -30,7 +30,7 @@ class DevelopmentOnly(RuntimeError):
 
 
 def mint_access_token(settings: ChassisSettings, user: str) -> str:
-    """An access token, good for ten minutes, of an active account: `users/…` or a mail address.
+    """An access token, good for ten minutes, of an active account: `users/…` or a email address.
 
     Raises DevelopmentOnly in production, UserNotFound, AccountDisabled, SchemaOutdated.
     """

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def pasted(bookstore: Bookstore, block: str) -> str:
 
 
 def test_all_blocks_are_there_to_paste() -> None:
-    assert set(PASTED) == {"curl", "grpcurl", "purchase"}
+    assert set(PASTED) == {"curl", "grpcurl", "purchase", "staff"}
 
 
 def test_the_purchase_with_curl_prints_what_is_shown(bookstore: Bookstore) -> None:
@@ -55,6 +56,31 @@ def test_the_purchase_with_curl_prints_what_is_shown(bookstore: Bookstore) -> No
     assert printed[-2] == total
     assert set(json.loads(printed[-1])) >= set(re.findall(r'"(\w+)":', order))
     assert '"state":"STATE_CONFIRMED"' in printed[-1]
+
+
+def test_staff_create_a_book_and_receive_copies(bookstore: Bookstore) -> None:
+    book, stock = map(json.loads, pasted(bookstore, "staff").replace("\n\n", "\n").strip().splitlines())
+    assert book["title"] == "My Book"
+    assert stock["onHand"] == 5
+
+
+@pytest.mark.parametrize("block", ["curl", "staff"])
+def test_without_a_shop_a_block_stops_with_one_line(bookstore: Bookstore, block: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    environment = {**bookstore.environment, "BOOKSTORE_HTTP_PORT": str(closed)}
+    shell = subprocess.run(
+        ["bash", "-c", PASTED[block]],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
+    )
+    assert shell.returncode != 0
+    assert "Traceback" not in shell.stderr
+    assert "Failed to connect" in shell.stderr
 
 
 def test_the_purchase_over_grpc_is_confirmed(bookstore: Bookstore) -> None:
@@ -134,7 +160,7 @@ def test_every_command_it_names_exists(bookstore: Bookstore) -> None:
 
 
 def test_it_stays_short_and_its_links_lead_somewhere() -> None:
-    assert len(README.splitlines()) <= 240
+    assert len(README.splitlines()) <= 270
     for page in (ROOT / "README.md", ROOT / "docs" / "clients.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert link.startswith("http") or (page.parent / link).exists(), link

@@ -10,7 +10,18 @@ from pathlib import Path
 from textwrap import dedent
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("chassis", "services", "tools", "protos", "generated", "docs", "buf.yaml", "buf.gen.yaml", "pyproject.toml")
+COPIED = (
+    "chassis",
+    "services",
+    "tools",
+    "protos",
+    "generated",
+    "envoy",
+    "docs",
+    "buf.yaml",
+    "buf.gen.yaml",
+    "pyproject.toml",
+)
 
 MIGRATION = """
     import sqlalchemy as sa

@@ -188,6 +188,19 @@ def test_a_repeat_adds_nothing(ada: CartServiceStub) -> None:
     assert ada.CreateCart(CreateCartRequest(request_id=key)) == ada.CreateCart(CreateCartRequest(request_id=key))
 
 
+def test_guests_cannot_meet_under_a_key_that_can_be_guessed(guest: CartServiceStub, ada: CartServiceStub) -> None:
+    guessable = "00000000-0000-0000-0000-000000000001"
+    with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        guest.CreateCart(CreateCartRequest(request_id=guessable))
+    assert refusal.fields == ["request_id"]
+    with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        guest.CreateCart(CreateCartRequest(), metadata=(("idempotency-key", guessable),))
+    assert refusal.fields == ["Idempotency-Key"]
+    ada.CreateCart(CreateCartRequest(request_id=guessable))
+    mine, others = (guest.CreateCart(CreateCartRequest(request_id=str(uuid4()))) for _ in range(2))
+    assert mine.name != others.name
+
+
 def test_an_old_etag_is_refused(ada: CartServiceStub) -> None:
     first = add(ada, "carts/me", "emma", etag=get(ada).etag)
     add(ada, "carts/me", "dune", etag=first.etag)

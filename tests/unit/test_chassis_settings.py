@@ -51,3 +51,23 @@ def test_a_value_that_is_no_json_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("BOOKSTORE_TARGETS", "x")
     with pytest.raises(Misconfigured, match=r"targets.*valid JSON"):
         read_settings(ChassisSettings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("BOOKSTORE_THREADS", "many", "must be a whole number"),
+        ("BOOKSTORE_THREADS", "0", "must be at least 2"),
+        ("BOOKSTORE_METRICS_PORT", "70000", "must be at most 65535"),
+        ("BOOKSTORE_TRACE_SAMPLE", "x", "must be a number"),
+        ("BOOKSTORE_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("BOOKSTORE_TRACES", "maybe", "must be one of off, console, file, otlp"),
+        ("BOOKSTORE_ENVIRONMENT", "prod", "must be one of development, production"),
+    ],
+)
+def test_a_bad_value_is_told_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured, match=f"^{variable}: {problem}$"):
+        read_settings(ChassisSettings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind
 
-from chassis.telemetry import Entrances, FileSpanExporter
+from chassis.settings import AddressTaken
+from chassis.telemetry import Entrances, FileSpanExporter, serve_metrics
 
 
 def test_spans_are_lines_of_json_and_old_ones_are_let_go(tmp_path: Path) -> None:
@@ -28,6 +30,13 @@ def test_spans_are_lines_of_json_and_old_ones_are_let_go(tmp_path: Path) -> None
     names = [json.loads(line)["name"] for line in kept]
     assert names == [f"span {number}" for number in range(20)][-len(names) :]
     assert len(names) < 20
+
+
+def test_a_metrics_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(AddressTaken, match=f"cannot listen on 127.0.0.1:{port}: .*BOOKSTORE_METRICS_PORT"):
+            serve_metrics("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(("kind", "recorded"), [(SpanKind.SERVER, 2), (SpanKind.CONSUMER, 2), (SpanKind.CLIENT, 0)])

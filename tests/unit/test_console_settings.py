@@ -124,6 +124,22 @@ def test_all_bad_values_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("BOOKSTORE_HTTP_PORT", "http", "must be a whole number"),
+        ("BOOKSTORE_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("BOOKSTORE_ENVIRONMENT", "prod", "must be one of development, production"),
+        ("BOOKSTORE_MAIL_FROM", "x", "must be an email address"),
+    ],
+)
+def test_doctor_fails_each_bad_setting_in_plain_words(tmp_path: Path, variable: str, value: str, problem: str) -> None:
+    said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_THREADS="0", **{variable: value})
+    (line,) = (line for line in said.splitlines() if variable in line)
+    assert line.startswith(f"FAIL  {variable}={value!r}: {problem}")
+    assert "FAIL  BOOKSTORE_THREADS='0': must be at least 2" in said
+
+
 def test_what_is_no_json_is_named_and_a_secret_is_not_shown(tmp_path: Path) -> None:
     assert "BOOKSTORE_TARGETS: is not JSON" in _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_TARGETS="x")
     said = _refusal(BOOKSTORE_DATA_DIR=str(tmp_path), BOOKSTORE_SMTP_URL="http://me:hidden@host")
@@ -151,7 +167,7 @@ def test_a_variable_that_nothing_reads_is_a_warning_with_the_closest_name(tmp_pa
     environment = {name: str(port) for name, port in ports.items()} | {"BOOKSTORE_DATA_DIR": str(tmp_path)}
     done = _command("doctor", **environment, BOOKSTORE_HTP_PORT="1")
     assert done.returncode == 1
-    assert "warn  BOOKSTORE_HTP_PORT: is no setting and is ignored; did you mean BOOKSTORE_HTTP_PORT?" in done.stdout
+    assert "warn  BOOKSTORE_HTP_PORT: is not a setting and is ignored; did you mean BOOKSTORE_HTTP_PORT?" in done.stdout
 
 
 def test_unknown_variables_are_ours_and_read_by_nobody() -> None:
@@ -181,6 +197,24 @@ def test_a_token_needs_an_account_and_a_shop(tmp_path: Path) -> None:
     assert _command("migrate", "identity", BOOKSTORE_DATA_DIR=str(tmp_path)).returncode == 0
     unknown_account = _command("token", "nobody@example.com", BOOKSTORE_DATA_DIR=str(tmp_path))
     assert unknown_account.stderr == "there is no account nobody@example.com\n"
+
+
+def test_the_running_shop_decides_whether_tokens_are_printed(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    settings.folder.make()
+    lock = FolderLock(settings.folder.lock)
+    lock.take()
+    try:
+        _state(environment="production").write(settings.folder.state)
+        assert "in development only" in _command("token", "users/1", BOOKSTORE_DATA_DIR=str(tmp_path)).stderr
+        _state(environment="development").write(settings.folder.state)
+        assert "in development only" not in _command("token", "users/1", BOOKSTORE_DATA_DIR=str(tmp_path)).stderr
+    finally:
+        lock.release()
+
+
+def test_short_help() -> None:
+    assert _command("status", "-h").stdout == _command("status", "--help").stdout
 
 
 def test_the_version() -> None:
@@ -304,13 +338,23 @@ def test_services_are_the_folders_with_a_composition_root(tmp_path: Path) -> Non
     assert service_names(tmp_path) == ("catalog", "orders")
 
 
+def _state(*, environment: str, processes: tuple[ProcessState, ...] = ()) -> StackState:
+    return StackState(
+        supervisor=1,
+        http="http://a",
+        grpc="a",
+        admin="http://b",
+        environment=environment,
+        ready_seconds=1.5,
+        processes=processes,
+    )
+
+
 def test_the_state_file_says_what_was_written(tmp_path: Path) -> None:
     process = ProcessState(
         name="orders", pid=7, phase=Phase.READY, address="a:1", metrics="a:2", log="orders.log", restarts=1
     )
-    state = StackState(
-        supervisor=1, http="http://a", grpc="a", admin="http://b", ready_seconds=1.5, processes=(process,)
-    )
+    state = _state(environment="development", processes=(process,))
     state.write(tmp_path / "state.json")
     assert StackState.read(tmp_path / "state.json") == state
     assert StackState.read(tmp_path / "none") is None

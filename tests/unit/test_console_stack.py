@@ -30,3 +30,14 @@ def test_the_share_of_recorded_traces_is_decided_at_the_edge(
     for listener in ("json", "grpc"):
         written = (settings.folder.run / "listeners" / f"{listener}.json").read_text()
         assert f'"numerator": {of_a_million},' in written
+
+
+@pytest.mark.parametrize(("environment", "told"), [("development", True), ("production", False)])
+def test_demo_customers_are_told_of_in_development_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str, told: bool
+) -> None:
+    monkeypatch.setenv("BOOKSTORE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("BOOKSTORE_ENVIRONMENT", environment)
+    stack = assemble(load_settings())
+    assert stack.environment == environment
+    assert any("demo customers" in what for what in stack.places) is told

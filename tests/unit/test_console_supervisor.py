@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import os
 import signal
@@ -19,11 +20,11 @@ from rich.console import Console
 from tests.limits import HANG_SECONDS
 from tools.console.errors import Refused
 from tools.console.logs import LIMIT
-from tools.console.process import Crash, Program, explanation, log_size, pause_before_restart, tail
+from tools.console.process import Crash, PortTaken, Program, explanation, log_size, pause_before_restart, tail
 from tools.console.progress import Progress
 from tools.console.roster import SOURCE
 from tools.console.state import Phase, StackState
-from tools.console.supervisor import Stack, Supervisor, Task
+from tools.console.supervisor import Stack, Supervisor, Task, run
 
 # A child that says in a shared file what happens to it, and answers to "ready" by making a file.
 _CHILD = """
@@ -92,6 +93,7 @@ class Theatre:
             http="http://127.0.0.1:1",
             grpc="127.0.0.1:2",
             admin="http://127.0.0.1:3",
+            environment="development",
             broker=broker or self.program("broker"),
             migration=migration or self.task("migration"),
             services=services or (self.program("service"),),
@@ -267,6 +269,22 @@ def test_a_probe_that_sees_no_hope_fails_the_start_at_once(theatre: Theatre) -> 
     with pytest.raises(Crash, match="a part of it is rejected"):
         asyncio.run(supervisor.run())
     assert "edge starts" not in theatre.story()
+
+
+_BUSY = "raise SystemExit('catalog cannot start: cannot listen on 127.0.0.1:20001: it is in use')"
+
+
+def test_a_port_that_was_taken_meanwhile_is_chosen_anew_once(theatre: Theatre) -> None:
+    busy = dataclasses.replace(theatre.program("busy"), command=(sys.executable, "-c", _BUSY))
+    stacks = [theatre.stack(busy), theatre.stack(busy)]
+    with pytest.raises(PortTaken, match="cannot listen on"):
+        run(lambda: stacks.pop(0), state_file=theatre.folder / "state.json", progress=Progress(), began=0.0)
+    assert not stacks
+
+    stacks = [theatre.stack(busy), theatre.stack(theatre.program("bad", manner="crash"))]
+    with pytest.raises(Crash, match="no such thing"):
+        run(lambda: stacks.pop(0), state_file=theatre.folder / "state.json", progress=Progress(), began=0.0)
+    assert not stacks
 
 
 def test_what_an_earlier_run_logged_is_not_shown_as_the_reason(theatre: Theatre) -> None:

@@ -1,4 +1,4 @@
-"""Where things lie: the data folder of one stack, and the repository the command runs from."""
+"""Where to find things: the data folder of one stack, and the repository the command runs from."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ _TICK_SECONDS: Final = 1.0
 _PACKAGE: Final = re.compile(r"^[A-Za-z0-9][\w.-]*==", re.MULTILINE)
 _BEGUN: Final = re.compile(r"^(?:Collecting|Processing|Ignoring|Requirement already satisfied:) (?:\S*/)?([\w.-]+)")
 _FETCHED: Final = re.compile(r"^ +(?:Downloading|Using cached) \S+\.whl (?:\S+ )?\(([\d.]+ [kM]?B)\)")
+_WHEEL_TAGS: Final = re.compile(r"-\d.*\.whl$")
 
 
 class Progress:
@@ -42,13 +43,13 @@ class Progress:
         """Takes a line of pip's standard output."""
         if begun := _BEGUN.match(line):
             self._count += 1
-            self._doing = begun[1]
+            self._doing = _WHEEL_TAGS.sub("", begun[1]).replace("_", "-")
             self._tell(is_due=self._count % _LINE_EVERY == 0)
         elif fetched := _FETCHED.match(line):
             self._doing = f"{self._doing.partition(' ')[0]} ({fetched[1]})"
             self._tell(is_due=False)
         elif line.startswith("Installing collected packages"):
-            self._doing = "unpacking all"
+            self._doing = "installing them"
             self._tell(is_due=True)
 
     def tick(self) -> None:

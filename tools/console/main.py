@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import time
@@ -16,7 +15,6 @@ from tools.console.folders import GENERATED
 
 if TYPE_CHECKING:
     from tools.console.settings import ConsoleSettings
-    from tools.console.supervisor import Stack
 
 _BEGAN = time.monotonic()
 
@@ -24,6 +22,7 @@ app = typer.Typer(
     help="The bookstore on this machine: every service, the broker and the edge.",
     epilog="`bookstore --install-completion` makes your shell complete commands, options and names of services.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -61,7 +60,9 @@ def up(
     with _plain_refusals():
         from tools.console.lock import FolderLock
         from tools.console.preflight import require
+        from tools.console.progress import Progress
         from tools.console.stack import assemble
+        from tools.console.supervisor import run
 
         settings = load_settings()
         warnings = tuple(map(str, require(settings)))
@@ -71,8 +72,12 @@ def up(
         lock = FolderLock(settings.folder.lock)
         lock.take()
         try:
-            stack = assemble(settings, seed=seed, warnings=warnings)
-            asyncio.run(_run(stack, settings))
+            run(
+                lambda: assemble(settings, seed=seed, warnings=warnings),
+                state_file=settings.folder.state,
+                progress=Progress(),
+                began=_BEGAN,
+            )
         finally:
             lock.release()
 
@@ -125,8 +130,13 @@ def seed(
 def status() -> None:
     """Shows what runs where, whether it works, and the memory it takes.
 
-    Exit code 0 while the shop is SERVING, 3 while it is DEGRADED, 1 while it is NOT_SERVING or does not run: the states
-    of `/v1/status`.
+    Its exit code tells the state, which is that of `/v1/status`.
+
+    0: SERVING.
+
+    1: NOT_SERVING, or the shop does not run.
+
+    3: DEGRADED.
     """
     with _plain_refusals():
         from tools.console.progress import Progress
@@ -152,9 +162,14 @@ def doctor() -> None:
     """Names what is missing, taken or out of reach and what to do about it. Exit code 1 unless all is well."""
     with _plain_refusals():
         from tools.console.preflight import examine
+        from tools.console.variables import SettingsInvalid
 
+        try:
+            settings = load_settings()
+        except SettingsInvalid as invalid:
+            raise SettingsInvalid("\n".join(f"FAIL  {line}" for line in str(invalid).splitlines())) from None
         is_well = True
-        for finding in examine(load_settings()):
+        for finding in examine(settings):
             mark = "FAIL" if finding.stops_start else "warn" if finding.is_warning else "ok"
             typer.echo(f"{mark:4}  {finding}")
             is_well = is_well and finding.is_good
@@ -162,10 +177,15 @@ def doctor() -> None:
 
 
 @app.command()
-def token(user: Annotated[str, typer.Argument(help="A mail address, or a resource name such as users/1.")]) -> None:
+def token(user: Annotated[str, typer.Argument(help="An email address, or a resource name such as users/1.")]) -> None:
     """Prints an access token for a user; development only."""
     with _plain_refusals():
-        if load_settings().environment != "development":
+        from tools.console.lock import holder
+        from tools.console.state import StackState
+
+        loaded = load_settings()
+        running = StackState.read(loaded.folder.state) if holder(loaded.folder.lock) is not None else None
+        if "production" in (loaded.environment, running.environment if running else ""):
             raise Refused("tokens are printed in development only; sign in with POST /v1/sessions")
         from chassis.kernel import ServiceError
         from chassis.settings import ChassisSettings
@@ -186,13 +206,6 @@ def load_settings() -> ConsoleSettings:
     from tools.console import settings
 
     return settings.load_settings()
-
-
-async def _run(stack: Stack, settings: ConsoleSettings) -> None:
-    from tools.console.progress import Progress
-    from tools.console.supervisor import Supervisor
-
-    await Supervisor(stack, state_file=settings.folder.state, progress=Progress(), began=_BEGAN).run()
 
 
 @contextlib.contextmanager

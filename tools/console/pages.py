@@ -19,6 +19,7 @@ from tools.console.roster import SOURCE
 _SOURCES: Final = SOURCE / "envoy" / "pages"
 _HTML: Final = "text/html; charset=utf-8"
 _JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+_SHOWN: Final = "text/plain; charset=utf-8"  # browsers offer YAML for download
 _CSS: Final = "text/css; charset=utf-8"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -62,7 +63,7 @@ def _pages(shop: Shop, generated: Path) -> list[Page | Redirect]:
         Redirect(path="/docs/", target="/docs"),
         Redirect(path="/docs/grpc/", target="/docs/grpc"),
         _file("/openapi.json", "application/json", generated / "openapi" / "bookstore.json"),
-        _file("/openapi.yaml", "application/yaml", generated / "openapi" / "bookstore.yaml"),
+        _file("/openapi.yaml", _SHOWN, generated / "openapi" / "bookstore.yaml"),
         _file("/favicon.ico", "image/svg+xml", _SOURCES / "favicon.svg"),
         _file("/assets/pages.css", _CSS, _SOURCES / "pages.css"),
         _file("/assets/status.js", _JAVASCRIPT, _SOURCES / "status.js"),

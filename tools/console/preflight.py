@@ -114,7 +114,7 @@ def _variables(bad: tuple[BadValue, ...]) -> Iterator[Finding]:
     for name, closest in unknown(os.environ):
         yield Finding(
             subject=name,
-            detail="is no setting and is ignored",
+            detail="is not a setting and is ignored",
             remedy=f"did you mean {closest}?" if closest else "unset it",
             is_warning=True,
         )

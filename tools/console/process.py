@@ -24,6 +24,7 @@ _LONGEST_PAUSE: Final = 2.0  # seconds; with its start a process is back within 
 _LONGEST_PAUSE_UNREADY: Final = 10.0  # seconds, for one that ends before it is ready: starts cost processor time
 _TAIL_BYTES: Final = 64 * 1024
 _OWN_WORDS: Final = " cannot start: "  # chassis.process says it so
+_TAKEN: Final = (f"{_OWN_WORDS}cannot listen on ", "address already in use")  # so say services, and the broker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,10 @@ def pause_before_restart(in_a_row: int, *, was_ready: bool = True) -> float:
 
 class Crash(Refused):
     """A process ended although nobody asked it to; the message has its last log lines."""
+
+
+class PortTaken(Crash):
+    """A process ended while starting because something else took its port after it was chosen."""
 
 
 async def spawn(
@@ -120,8 +125,8 @@ class ManagedProcess:
         self._keeper = asyncio.create_task(self._keep(), name=f"keep-{self.program.name}")
 
     async def wait_ready(self, *, within: float) -> None:
-        """Returns when the program works. Raises Crash when it ends before or has no hope to, TimeoutError after
-        `within` seconds.
+        """Returns when the program works. Raises PortTaken or another Crash when it ends before or has no hope to, and
+        TimeoutError after `within` seconds.
         """
         ready = asyncio.create_task(self._ready.wait())
         crashed = asyncio.create_task(self._crashed.wait())
@@ -133,7 +138,9 @@ class ManagedProcess:
         if self._refusal:
             raise Crash(f"{self._refusal}\n{tail(self.program.log, since=self._log_began)}")
         if self._crashed.is_set():
-            raise Crash(f"{self.program.name} ended while starting:\n{explanation(self.program.log, self._log_began)}")
+            reason = explanation(self.program.log, self._log_began)
+            kind = PortTaken if any(words in reason for words in _TAKEN) else Crash
+            raise kind(f"{self.program.name} ended while starting:\n{reason}")
         if not self._ready.is_set():
             raise TimeoutError(
                 f"{self.program.name} was not ready after {within:g} s; {self.program.log} ends with:\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.settings import LogLevel
 from tools.console.folders import DataFolder
 from tools.console.variables import SettingsInvalid, bad_values, read
 
@@ -41,8 +42,8 @@ class ConsoleSettings(BaseSettings):
     """Where spans go; the services check it, the edge needs to know whether to send its own."""
     smtp_url: str = ""
     """Mail server; empty means a Maildir in the data folder."""
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    environment: str = Field(default="development", pattern="^(development|production)$")
+    log_level: LogLevel = "info"
+    environment: Literal["development", "production"] = "development"
 
     @field_validator("database_url")
     @classmethod

@@ -57,6 +57,7 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True, warnings: tuple[st
         http=shop.http,
         grpc=shop.grpc,
         admin=shop.admin,
+        environment=settings.environment,
         broker=_broker(settings, broker, shared) if broker else None,
         migration=Task(
             title="migration", command=_bookstore("migrate"), environment=shared, log=folder.log("migration")
@@ -75,7 +76,7 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True, warnings: tuple[st
         ),
         places={
             f"password of {ADMINISTRATOR}": folder.administrator_password,
-            "demo customers and their passwords": folder.demo_customers,
+            **({"demo customers and their passwords": folder.demo_customers} if shop.development else {}),
             "mail": f"sent by {address(settings.smtp_url)}" if settings.smtp_url else folder.mail,
             "logs": folder.logs,
         },
@@ -84,17 +85,17 @@ def assemble(settings: ConsoleSettings, *, seed: bool = True, warnings: tuple[st
 
 
 def _shop(settings: ConsoleSettings) -> Shop:
-    folder = settings.folder
+    folder, development = settings.folder, settings.environment == "development"
     return Shop(
         http=f"http://{reachable(settings.bind)}:{settings.http_port}",
         grpc=f"{reachable(settings.bind)}:{settings.grpc_port}",
         admin=f"http://{LOOPBACK}:{settings.admin_port}",
-        development=settings.environment == "development",
+        development=development,
         locations={
             **({} if settings.smtp_url else {"Mail": folder.mail}),
             "Logs": folder.logs,
             f"Password of {ADMINISTRATOR}": folder.administrator_password,
-            "Demo customers and their passwords": folder.demo_customers,
+            **({"Demo customers and their passwords": folder.demo_customers} if development else {}),
         },
     )
 

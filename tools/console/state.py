@@ -33,12 +33,15 @@ class ProcessState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackState:
-    """One stack. `ready_seconds` is how long the start took, 0 until it has finished."""
+    """One stack. `environment` is `development` or `production`; `ready_seconds` is how long the start took, 0 until it
+    has finished.
+    """
 
     supervisor: int
     http: str
     grpc: str
     admin: str
+    environment: str
     ready_seconds: float
     processes: tuple[ProcessState, ...]
 

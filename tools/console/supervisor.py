@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from tools.console.logs import keep_bounded
-from tools.console.process import ManagedProcess, Program, run_to_end, tail
+from tools.console.process import ManagedProcess, PortTaken, Program, run_to_end, tail
 from tools.console.progress import Progress
 from tools.console.state import StackState
 
@@ -47,6 +47,7 @@ class Stack:
     http: str
     grpc: str
     admin: str
+    environment: str
     broker: Program | None
     migration: Task
     services: tuple[Program, ...]
@@ -89,6 +90,7 @@ class Supervisor:
             http=self._stack.http,
             grpc=self._stack.grpc,
             admin=self._stack.admin,
+            environment=self._stack.environment,
             ready_seconds=self._ready_seconds,
             processes=tuple(process.state for process in self._all),
         )
@@ -194,6 +196,19 @@ class Supervisor:
     def _write_state(self) -> None:
         self._write_due = None
         self.state.write(self._state_file)
+
+
+def run(assemble: Callable[[], Stack], *, state_file: Path, progress: Progress, began: float) -> None:
+    """Runs a stack until it is asked to stop. When something takes one of its ports before it does, such as another
+    shop that starts at the same time, it is assembled and started once more, with other ports.
+
+    Raises Crash or TimeoutError when the start fails.
+    """
+    try:
+        asyncio.run(Supervisor(assemble(), state_file=state_file, progress=progress, began=began).run())
+    except PortTaken as taken:
+        progress.say(f"{taken}\nstarting once more, with other ports")
+        asyncio.run(Supervisor(assemble(), state_file=state_file, progress=progress, began=began).run())
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:

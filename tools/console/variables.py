@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsError
 
+from chassis.settings import problem_of
 from tools.console.errors import Refused
 from tools.console.roster import SOURCE
 
@@ -126,7 +127,7 @@ def _told(kind: type[BaseSettings], error: ValidationError | SettingsError) -> I
         yield BadValue(
             variable=variable,
             assignment=variable if is_secret else f"{variable}={problem['input']!r}",
-            problem=problem["msg"].removeprefix("Value error, "),
+            problem=problem_of(problem),
             remedy=_remedy(variable, described),
         )
 

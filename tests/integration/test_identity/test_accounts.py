@@ -76,6 +76,26 @@ class TestCreateUser:
         assert anyone.CreateUser(request) == anyone.CreateUser(request)
         assert len(events(identity)) == 1
 
+    def test_a_repeat_with_another_password_is_another_request(self, anyone: IdentityServiceStub) -> None:
+        request_id = str(uuid4())
+        anyone.CreateUser(CreateUserRequest(user=a_user(), request_id=request_id))
+        with refused(Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED") as error:
+            anyone.CreateUser(CreateUserRequest(user=a_user(password="quite another one"), request_id=request_id))
+        assert error.fields == ["request_id"]
+
+    def test_the_request_id_is_not_kept(self, anyone: IdentityServiceStub, tmp_path: Path) -> None:
+        request_id = str(uuid4())
+        anyone.CreateUser(CreateUserRequest(user=a_user(), request_id=request_id))
+        assert not any(request_id.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+    @pytest.mark.parametrize("user", [None, "users/1"])
+    def test_a_password_needs_a_random_request_id(self, identity: Served, user: str | None) -> None:
+        stub = identity.stub(IdentityServiceStub, user=user)
+        with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as error:
+            stub.CreateUser(CreateUserRequest(user=a_user(), request_id="6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
+        assert error.fields == ["request_id"]
+        assert "random UUID (version 4)" in error.message
+
     def test_the_address_of_a_closed_account_is_free(
         self, anyone: IdentityServiceStub, as_ann: IdentityServiceStub, ann: User
     ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -104,9 +105,19 @@ def test_a_repeated_request_answers_the_same_order(buyer: OrderServiceStub, serv
 
 
 def test_the_header_stands_for_the_request_id(buyer: OrderServiceStub) -> None:
-    key = (("idempotency-key", "once"),)
-    first = buyer.PlaceOrder(wish(TOTAL, number=None), metadata=key)
-    assert buyer.PlaceOrder(wish(TOTAL, number=None), metadata=key) == first
+    key = str(uuid4())
+    first = buyer.PlaceOrder(wish(TOTAL, number=None), metadata=(("idempotency-key", key),))
+    for spelling in (key, key.upper(), f'"{key}"'):
+        assert buyer.PlaceOrder(wish(TOTAL, number=None), metadata=(("idempotency-key", spelling),)) == first
+
+
+@pytest.mark.parametrize("number", [None, 1], ids=["alone", "beside a request_id"])
+@pytest.mark.parametrize("key", ["1", "once", "8e03978e40d543ddbc936894a57f9324", "x" * 300])
+def test_a_header_that_is_no_uuid_is_rejected(buyer: OrderServiceStub, key: str, number: int | None) -> None:
+    with refused(Code.INVALID_ARGUMENT, "FIELD_INVALID") as refusal:
+        buyer.PlaceOrder(wish(TOTAL, number=number), metadata=(("idempotency-key", key),))
+    assert refusal.fields == ["Idempotency-Key"]
+    assert "must be a UUID, such as" in refusal.message
 
 
 def test_a_request_id_belongs_to_its_user(buyer: OrderServiceStub, stranger: OrderServiceStub) -> None:

@@ -15,7 +15,6 @@ from tools.codegen.openapi.responses import error_responses
 from tools.codegen.openapi.schemas import WELL_KNOWN, Schema, Schemas
 
 SECURITY_SCHEME = "bearerAuth"
-_LONGEST_KEY = 255
 _LONGEST_ETAG = 128  # as the rules of every etag field say
 
 
@@ -185,8 +184,11 @@ def _header(description: str) -> dict[str, Any]:
 
 
 def _idempotency_key() -> dict[str, Any]:
-    schema: Schema = {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY}
-    description = "Stands for requestId when that is empty: a repeat with the same key answers what the first call did."
+    schema: Schema = {"type": "string", "format": "uuid"}
+    description = (
+        "Stands for requestId when that is empty: a repeat with the same key returns the first response. A UUID; a "
+        "random one (version 4) without a token or with a password: the key alone keeps the response yours then."
+    )
     return {"name": "Idempotency-Key", "in": "header", "description": description, "schema": schema}
 
 

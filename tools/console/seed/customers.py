@@ -27,12 +27,12 @@ CUSTOMERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PasswordFile:
-    """`demo-customers` in the data folder: a line with mail address and password per customer, mode 0600."""
+    """`demo-customers` in the data folder: a line with email address and password per customer, mode 0600."""
 
     path: Path
 
     def read(self) -> dict[str, str]:
-        """Passwords by mail address; none when there is no file."""
+        """Passwords by email address; none when there is no file."""
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:

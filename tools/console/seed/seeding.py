@@ -20,7 +20,7 @@ from tools.console.seed.promotions import PROMOTIONS
 from tools.console.seed.shop import BATCH, CHANNEL_OPTIONS, Shop
 
 CUSTOMERS_FILE: Final = "demo-customers"
-"""Name of the file in the data folder with the demo customers' mail addresses and passwords."""
+"""Name of the file in the data folder with the demo customers' email addresses and passwords."""
 
 _WORKERS: Final = 8  # calls under way at once: the services commit those that arrive together as one
 _CONNECT_SECONDS: Final = 5.0

@@ -115,12 +115,12 @@ class Shop:
         return self._create(self._promotions.CreatePromotion, request)
 
     def has_account(self, customer: DemoCustomer) -> bool:
-        """Whether somebody has an account under the customer's mail address."""
+        """Whether somebody has an account under the customer's email address."""
         request = ListUsersRequest(page_size=1, filter=f'email = "{customer.email}"')
         return bool(self._ask(self._identity.ListUsers, request).users)
 
     def create_account(self, customer: DemoCustomer, password: str) -> bool:
-        """Opens an account. False: the mail address is taken."""
+        """Opens an account. False: the email address is taken."""
         user = User(display_name=customer.display_name, email=customer.email, password=password)
         # A new key each time: a later run may come with another password, which is another request.
         return self._create(self._identity.CreateUser, CreateUserRequest(user=user, request_id=str(uuid.uuid4())))

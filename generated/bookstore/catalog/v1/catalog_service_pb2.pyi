@@ -59,7 +59,8 @@ class ListBooksRequest(message.Message):
     """Comparisons joined by AND. Fields: `format` (`format = "PAPERBACK"`; with or without FORMAT_), `language_code`,
     `publisher`, `isbn13` and `title` with =, `title = "Har*"` for a beginning; `categories:"Fantasy"`;
     `contributors:"Ursula K. Le Guin"`; `price` with = < <= > >= and an amount such as 12.50, `publish_date` with = <
-    <= > >= and a date such as 2001-05-30. Text compares without regard to case. Empty: all.
+    <= > >= and a date such as 2001-05-30. Text compares without regard to case, and whole: there is no text search.
+    Another operator or wildcard is INVALID_ARGUMENT FILTER_INVALID. Empty: all.
     """
     order_by: builtins.str
     """Fields to sort by, each with an optional ` desc`, joined by commas: `title`, `price`, `publish_date`,
