@@ -61,6 +61,8 @@ def test_the_shop_runs_from_the_wheel_in_any_folder(wheel: Path, tmp_path: Path)
     assert shop.command("--version").stdout == f"bookstore {installed_version('bookstore')}\n"
     doctor = shop.command("doctor")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+    new = shop.command("new", "service", "wishes")
+    assert (new.returncode, "in a clone of the repository" in " ".join(new.stderr.split())) == (1, True)
     shop.start()
     try:
         assert Client(shop.http).get("/v1/books?pageSize=1")["books"]
