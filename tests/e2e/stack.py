@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +18,18 @@ from tools.console.ports import free_ports
 from tools.console.state import Phase, ProcessState, StackState
 
 ROOT: Final = Path(__file__).parents[2]
+_PROGRAM: Final = (sys.executable, "-m", "tools.console")
 
 
 class Bookstore:
-    """One stack: `up`, and what it printed."""
+    """One stack: `up`, and what it printed. `program` is the `bookstore` command, run in `folder`."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(
+        self, data_dir: Path, *, program: Sequence[str | Path] = _PROGRAM, folder: Path = ROOT, **settings: str
+    ) -> None:
         self.data_dir = data_dir
+        self.program = program
+        self.folder = folder
         self.http_port, self.grpc_port, self.admin_port = free_ports(3)
         self.environment = {
             **os.environ,
@@ -57,9 +63,9 @@ class Bookstore:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `bookstore` with arguments beside the running stack."""
         return subprocess.run(
-            [sys.executable, "-m", "tools.console", *arguments],
+            [*self.program, *arguments],
             env=self.environment,
-            cwd=ROOT,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=HANG_SECONDS,
@@ -70,9 +76,9 @@ class Bookstore:
         """Starts everything and waits for the line that says it is ready."""
         self._lines = queue.Queue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.console", "up"],
+            [*self.program, "up"],
             env=self.environment,
-            cwd=ROOT,
+            cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -26,6 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+new = typer.Typer(help="Write new parts of the shop, in a clone of its repository.", no_args_is_help=True)
+app.add_typer(new, name="new")
+
 
 def _show_version(asked: bool) -> None:
     if asked:
@@ -199,6 +202,21 @@ def token(user: Annotated[str, typer.Argument(help="An email address, or a resou
                 typer.echo(mint_access_token(settings, user))
         except ServiceError as error:
             raise Refused(str(error)) from None
+
+
+@new.command("service")
+def new_service(
+    name: Annotated[str, typer.Argument(help="A plural of one word, such as wishes.")],
+    noun: Annotated[str, typer.Option(help="One of them, such as wish; by default the singular of the name.")] = "",
+) -> None:
+    """Writes a running, tested service with one resource: contract, code, migration, tests and import contracts."""
+    with _plain_refusals():
+        from tools.new_service.write import new_service as write
+
+        for path in write(name, noun):
+            typer.echo(path)
+        typer.echo("import contracts: the end of pyproject.toml\ngenerated/: regenerated\n")
+        typer.echo("Next: `make check test-services`, `make run`; after each change of the contract `make protos`.")
 
 
 def load_settings() -> ConsoleSettings:

@@ -34,6 +34,7 @@ EDGE_PROCESS: Final = "envoy"
 _STOP_BROKER_WITHIN: Final = 1.0  # seconds
 _STOP_SERVICE_WITHIN: Final = 5.0
 _STOP_EDGE_WITHIN: Final = 1.0
+_MODULE: Final = ("-P", "-m")  # without the working directory, whose packages may have the names of ours
 
 
 def assemble(settings: ConsoleSettings, *, seed: bool = True, warnings: tuple[str, ...] = ()) -> Stack:
@@ -101,7 +102,7 @@ def _shop(settings: ConsoleSettings) -> Shop:
 
 
 def _bookstore(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "tools.console", *arguments)
+    return (sys.executable, *_MODULE, "tools.console", *arguments)
 
 
 def _broker(settings: ConsoleSettings, broker: Broker, environment: dict[str, str]) -> Program:
@@ -123,7 +124,7 @@ def _service(
 ) -> Program:
     return Program(
         name=place.service,
-        command=(sys.executable, "-m", "tools.console.serve", place.service),
+        command=(sys.executable, *_MODULE, "tools.console.serve", place.service),
         environment=service_environment(place, shared, targets={peer.service: [peer.address] for peer in places}),
         log=settings.folder.log(place.service),
         is_ready=HealthProbe(service=place.service, address=place.address, certificates=settings.folder.certificates),
