@@ -166,7 +166,7 @@ test-services: setup-dev ## Run the tests that need no running shop; ARGS="-k wo
 	@$(BIN)/pytest --numprocesses $(JOBS) --ignore tests/e2e --junitxml build/$@.xml $(COVERAGE) $(ARGS)
 
 .PHONY: test-shop
-test-shop: setup-dev ## Run the tests against the whole running shop; ARGS="-k word" selects.
+test-shop: build/typings ## Run the tests against the whole running shop; ARGS="-k word" selects.
 	@$(BIN)/pytest tests/e2e --junitxml build/$@.xml $(ARGS)
 
 .PHONY: bench-inner

@@ -13,6 +13,18 @@ local function reject(handle, status, code, message, headers)
   handle:respond(headers, '{"code":"' .. code .. '","message":"' .. message .. '"}')
 end
 
+-- gRPC has 8 digits for a deadline, Connect 10: more is longer than any call may take.
+local function is_timeout(headers)
+  local timeout = headers:get("connect-timeout-ms")
+  if timeout == nil then
+    return true
+  end
+  if #timeout > 8 then
+    headers:replace("connect-timeout-ms", "99999999")
+  end
+  return timeout:find("^%d+$") and #timeout <= 10
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   local path, query = (headers:get(":path") or ""):match("^([^?]*)(.*)$")
@@ -26,8 +38,13 @@ function envoy_on_request(handle)
   elseif content_type:find("json", 1, true) or (is_get and query:find("encoding=json", 1, true)) then
     reject(handle, "415", "unimplemented", "this port takes binary messages; JSON has a port of its own",
       {["accept-post"] = "application/proto, application/connect+proto, application/grpc, application/grpc-web+proto"})
+  elseif not is_timeout(headers) then
+    reject(handle, "400", "invalid_argument", "connect-timeout-ms: must be 1 to 10 digits", {})
   else
     handle:streamInfo():dynamicMetadata():set("bookstore", "connect", true) -- the form of Envoy's own replies
+    if content_type:find("^application/proto") then
+      headers:replace("connect-protocol-version", "1") -- which clients may leave out, but the bridge does not do without
+    end
   end
 end
 

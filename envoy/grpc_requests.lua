@@ -3,6 +3,7 @@
 
 -- By gRPC code. 4 and 8 are gRPC's own answers in a service's place.
 local REASONS = {
+  ["3"] = {reason = "REQUEST_MALFORMED", domain = "edge.bookstore"},
   ["4"] = {reason = "DEADLINE_PASSED", domain = "platform.bookstore"},
   ["7"] = {reason = "TOKEN_REFUSED", domain = "edge.bookstore"},
   ["8"] = {reason = "OVERLOADED", domain = "platform.bookstore"},
@@ -28,31 +29,84 @@ local function decoded(message)
   return (message:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- Headers of this ending are base64 in gRPC; one that is not would fail the whole call.
-local function remove_broken_binaries(headers)
-  local broken = {}
-  for name, value in pairs(headers) do
-    local digits = value:match("^([%w+/]*)=*$")
-    if name:find("%-bin$") and (digits == nil or #digits % 4 == 1) then
-      broken[#broken + 1] = name
-    end
+-- gRPC's own headers that clients send; the others are for servers to send, or for the library alone.
+local OWN = {
+  ["grpc-timeout"] = function() return true end, -- checked below
+  ["grpc-encoding"] = function() return true end,
+  ["grpc-accept-encoding"] = function() return true end,
+  ["grpc-previous-rpc-attempts"] = function(value) return value:find("^%d%d?%d?$") end,
+  ["grpc-trace-bin"] = is_base64,
+  ["grpc-tags-bin"] = is_base64,
+}
+local UNITS = "[HMSmun]"
+local ENCODINGS = {identity = true, gzip = true, deflate = true}
+local INVALID_ARGUMENT, UNIMPLEMENTED = "3", "12"
+local TAKEN = "identity, deflate, gzip"
+
+local function is_kept(name, value)
+  if name:find("^grpc%-") then
+    return OWN[name] ~= nil and OWN[name](value)
   end
-  for _, name in ipairs(broken) do
-    headers:remove(name)
+  return not name:find("%-bin$") or is_base64(value)
+end
+
+local function is_timeout(value)
+  local digits = value:match("^(%d+)" .. UNITS .. "$")
+  return digits ~= nil and #digits <= 8
+end
+
+-- What keeps the call from a service: the gRPC code and the message, which is ASCII without a percent sign. Nothing: nil.
+local function rejection(headers)
+  local name = remove_broken(headers, is_kept)
+  if name ~= nil then
+    return INVALID_ARGUMENT, name .. ": must be printable ASCII"
   end
+  local timeout = headers:get("grpc-timeout")
+  if timeout ~= nil and not is_timeout(timeout) then
+    return INVALID_ARGUMENT, "grpc-timeout: must be 1 to 8 digits and one of the units H, M, S, m, u, n, such as 500m"
+  end
+  local encoding = headers:get("grpc-encoding")
+  if encoding ~= nil and not ENCODINGS[encoding] then
+    return UNIMPLEMENTED, "grpc-encoding: must be one of " .. TAKEN
+  end
+  return nil
+end
+
+-- In the form of the protocol: Envoy itself would give gRPC-Web another code.
+local function reject(handle, code, message)
+  if (handle:streamInfo():dynamicMetadata():get("bookstore") or {}).connect then
+    handle:respond({[":status"] = "400"}, message)
+    return
+  end
+  handle:respond({
+    [":status"] = "200",
+    ["content-type"] = "application/grpc",
+    ["grpc-status"] = code,
+    ["grpc-message"] = message,
+    ["grpc-accept-encoding"] = TAKEN,
+  }, "")
 end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  remove_broken_binaries(headers)
-  local path = headers:get(":path") or ""
+  local path, query = (headers:get(":path") or ""):match("^([^?]*)(.*)$")
   local metadata = handle:streamInfo():dynamicMetadata()
-  metadata:set("bookstore", "path", (path:gsub("%?.*$", "")))
+  metadata:set("bookstore", "path", path)
   metadata:set("bookstore", "method", headers:get(":method") or "")
+  if not (headers:get("content-type") or ""):find("^application/grpc") then
+    return
+  end
+  if query ~= "" then
+    headers:replace(":path", path)
+  end
   -- The route was chosen before Connect became gRPC.
-  local is_grpc = (headers:get("content-type") or ""):find("^application/grpc")
-  if is_grpc and handle:streamInfo():routeName() == "unmatched" then
+  if handle:streamInfo():routeName() == "unmatched" then
     handle:clearRouteCache()
+  end
+  headers:replace("te", "trailers")
+  local code, message = rejection(headers)
+  if code ~= nil then
+    reject(handle, code, message)
   end
 end
 

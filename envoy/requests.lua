@@ -93,9 +93,11 @@ function envoy_on_request(handle)
   if tags ~= nil and (method == "GET" or method == "HEAD") then
     noted:set("bookstore", "tags", tags)
   end
-  headers:remove("grpc-timeout") -- the route sets the deadline
-  headers:remove("grpc-encoding") -- the transcoder sends messages as they are
-  headers:remove("grpc-accept-encoding")
+  local broken = remove_broken(headers, function() return true end)
+  if broken ~= nil then
+    handle:respond({[":status"] = "400"}, broken .. ": must be printable ASCII")
+    return
+  end
   local route
   route, path = routed(handle, method, path)
   local reply, text = rejection(headers, method, route, path)
