@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 from chassis.call import Call, serving
 from chassis.contract import method_of
 from chassis.database import Database
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.interceptors import ServerContext, compose
 from chassis.kernel import ANONYMOUS, SystemClock, SystemIds
 from chassis.kernel import Money as Amount
@@ -116,7 +116,9 @@ def _catalog(folder: Path) -> Iterator[Mapping[str, Case]]:
     clock, ids = SystemClock(), SystemIds()
     database = Database(migrated_database("catalog", folder), name="bench")
     outbox = Outbox(clock, ids, source="//bookstore/catalog")
-    edit_book = EditBook(answers=Answers(database, clock), accounts=_AllActive(), clock=clock, ids=ids, outbox=outbox)
+    edit_book = EditBook(
+        answers=IdempotencyStore(database, clock), accounts=_AllActive(), clock=clock, ids=ids, outbox=outbox
+    )
     for number in range(BOOKS):
         edit_book.create(edition_of(_book(number)), caller=ANONYMOUS, book_id=f"book-{number}")
     api, context = CatalogApi(queries=BookQueries(database), edit_book=edit_book), _Context()

@@ -72,7 +72,7 @@ _PURGE: Final = Statement(
 )
 
 
-class Answers:
+class IdempotencyStore:
     """The stored answers of one service."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

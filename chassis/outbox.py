@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from chassis.broker import Broker, BrokerUnavailable, Outgoing
-from chassis.database import Database, Statement, announce, scalar
+from chassis.database import Database, Statement, notify_on_commit, scalar
 from chassis.kernel import Clock, Ids
 from chassis.leases import Lease, held_by
 from chassis.schema import OUTBOX
@@ -96,7 +96,7 @@ class Outbox:
             payload=payload,
             created=now,
         )
-        announce(tx)
+        notify_on_commit(tx)
 
 
 class Relay:

@@ -14,7 +14,7 @@ from chassis.channel import open_channel
 from chassis.credentials import Credentials
 from chassis.database import Database
 from chassis.health import Dependency
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.inbox import Subscription
 from chassis.kernel import Clock, Ids
 from chassis.outbox import Outbox
@@ -105,9 +105,9 @@ class Runtime:
         return Outbox(clock=self.clock, ids=self.ids, source=f"//bookstore/{self.name}")
 
     @cached_property
-    def answers(self) -> Answers:
+    def answers(self) -> IdempotencyStore:
         """Where answers are remembered in the transaction of their effect."""
-        return Answers(self.database, self.clock)
+        return IdempotencyStore(self.database, self.clock)
 
     def settings(self, kind: type[SettingsT]) -> SettingsT:
         """The service's own settings, read from the environment. Raises Misconfigured."""

@@ -96,7 +96,7 @@ class FileSpanExporter(SpanExporter):
         self._file.close()
 
 
-class Entrances(Sampler):
+class RootSpanSampler(Sampler):
     """Traces begin where something comes in or is begun on purpose.
 
     A statement or call without a parent is background polling, which would drown every other trace.
@@ -122,7 +122,7 @@ class Entrances(Sampler):
 
     def get_description(self) -> str:
         """A name for people."""
-        return f"Entrances{{{self._ratio.get_description()}}}"
+        return f"RootSpanSampler{{{self._ratio.get_description()}}}"
 
 
 def serve_metrics(host: str, port: int) -> None:
@@ -144,7 +144,7 @@ def configure(settings: ChassisSettings, process: str, instance: str) -> Callabl
     shutdowns: list[Callable[[], object]] = []
     exporter = _exporter(settings, process)
     if exporter is not None:
-        tracers = TracerProvider(resource=resource, sampler=ParentBased(Entrances(settings.trace_sample)))
+        tracers = TracerProvider(resource=resource, sampler=ParentBased(RootSpanSampler(settings.trace_sample)))
         tracers.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
         trace.set_tracer_provider(tracers)
         shutdowns.append(tracers.shutdown)

@@ -4,8 +4,8 @@ SQLite by default (one file per service, one writer thread with group commit), P
 serializable transactions, so a use case is written once.
 """
 
-from chassis.database.announcements import announce
 from chassis.database.columns import ByCodePoint, Instant, insert_if_absent
+from chassis.database.commit_hooks import notify_on_commit
 from chassis.database.database import Database
 from chassis.database.failures import NestedTransaction
 from chassis.database.rows import Columns, RowCodec
@@ -19,7 +19,7 @@ __all__ = [
     "NestedTransaction",
     "RowCodec",
     "Statement",
-    "announce",
     "insert_if_absent",
+    "notify_on_commit",
     "scalar",
 ]

@@ -76,7 +76,7 @@ class Database:
         return self._store.read(function)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Calls `listener` after each commit of a transaction that was announced (see `announce`).
+        """Calls `listener` after each commit of a transaction that was announced (see `notify_on_commit`).
 
         It runs before the caller is answered: it must be quick and must not raise.
         """

@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.database.announcements import take_announcement
+from chassis.database.commit_hooks import take_notification
 from chassis.database.failures import conditions_translated
 from chassis.kernel.clock import monotonic
 from chassis.v1.platform_errors import DeadlinePassed, StorageUnavailable
@@ -169,10 +169,10 @@ class GroupCommit:
             if not driver.in_transaction:
                 raise _TransactionLost from error
             driver.execute("ROLLBACK TO caller")
-            take_announcement(connection)
+            take_notification(connection)
             job.error = error
         else:
-            self._announced |= take_announcement(connection)
+            self._announced |= take_notification(connection)
         driver.execute("RELEASE caller")
 
     def _open(self) -> tuple[Connection, sqlite3.Connection]:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from chassis.database.announcements import take_announcement
+from chassis.database.commit_hooks import take_notification
 from chassis.database.failures import conditions_translated, is_conflict
 from chassis.kernel import Backoff
 from chassis.kernel.clock import monotonic
@@ -68,12 +68,12 @@ class PostgresStore:
             committing = False
             try:
                 with conditions_translated(), self.engine.connect() as tx:
-                    take_announcement(tx)  # what an undone transaction left on the pooled connection
+                    take_notification(tx)  # what an undone transaction left on the pooled connection
                     transaction = tx.begin()
                     result = self._inside(function, tx)
                     committing = True
                     transaction.commit()
-                    announced = take_announcement(tx)
+                    announced = take_notification(tx)
             except (DBAPIError, StorageUnavailable) as error:
                 lost_early = not committing and attempt == 0 and _lost(error)
                 if not is_conflict(error) and not lost_early:

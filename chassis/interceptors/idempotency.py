@@ -48,7 +48,7 @@ def _is_anonymous(method: Method) -> bool:
 def replaying(handler: Handler, endpoint: Endpoint) -> Callable[[ServerCall], Any]:
     """Returns the handler with a look-up under (caller, method, request_id) before it, where the method has a key.
 
-    A new response is stored by `Answers.transact`.
+    A new response is stored by `IdempotencyStore.transact`.
     """
     method, answers = endpoint.method, endpoint.server.answers
     if not method.keyed or answers is None or not method.unary:

@@ -12,7 +12,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from chassis.contract import Method
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Ids, ServiceError
 from chassis.tokens import TokenVerifier
 
@@ -39,7 +39,7 @@ class ServerContext:
     """
 
     ids: Ids
-    answers: Answers | None
+    answers: IdempotencyStore | None
     mutual_tls: bool
     tokens: TokenVerifier | None = None
     undeclared: Callable[[Method, ServiceError], None] = log_undeclared

@@ -11,7 +11,7 @@ from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.carts.api import CartsApi
 from services.carts.edit_cart import EditCart
-from services.carts.events import Settling
+from services.carts.events import OrderConfirmedHandler
 from services.carts.expire_carts import ExpireCarts
 from services.carts.queries import CartQueries
 from services.carts.remotes import GrpcCatalog, GrpcPrices
@@ -38,6 +38,6 @@ def build(runtime: Runtime) -> Service:
     return Service(
         name="carts",
         servicers=(Servicer(add_CartServiceServicer_to_server, api),),
-        subscriptions=(Settling(runtime.clock).subscription,),
+        subscriptions=(OrderConfirmedHandler(runtime.clock).subscription,),
         workers=(Worker("sweep-guest-carts", _SWEEP_EVERY, expire_carts.run),),
     )

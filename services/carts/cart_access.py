@@ -12,7 +12,7 @@ from chassis.kernel import Caller, resource_id
 from chassis.requests import id_in
 from chassis.v1.platform_errors import TokenRequired
 from services.carts import store
-from services.carts.domain import Cart, cart_name
+from services.carts.cart import Cart, cart_name
 
 _ME: Final = "me"
 

@@ -10,7 +10,7 @@ from bookstore.promotions.v1.quote_pb2 import Quote
 
 from chassis.kernel import etag
 from chassis.wire import timestamp
-from services.carts.domain import Cart, LossReason, MergeLoss, Seen
+from services.carts.cart import Cart, LossReason, MergeLoss, Seen
 
 _REASONS: Final = {reason: cart_pb2.MergeLoss.Reason.Value(f"REASON_{reason}") for reason in LossReason}
 

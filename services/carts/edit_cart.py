@@ -26,13 +26,13 @@ from bookstore.promotions.v1.quote_pb2 import CouponOutcome, Quote
 from sqlalchemy import Connection
 
 from chassis.database import Database
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Caller, Clock, Ids, check_etag
 from chassis.v1.platform_errors import DependencyUnavailable
 from services.carts import store
+from services.carts.cart import Cart, MergeLoss, Seen, cart_name
 from services.carts.cart_access import is_expired, open_cart, own_cart_id
 from services.carts.convert import cart_message, seen_in
-from services.carts.domain import Cart, MergeLoss, Seen, cart_name
 from services.carts.remotes import Catalog, Prices
 
 _ATTEMPTS: Final = 4
@@ -72,7 +72,7 @@ class EditCart:
         *,
         clock: Clock,
         ids: Ids,
-        answers: Answers,
+        answers: IdempotencyStore,
         prices: Prices,
         catalog: Catalog,
         guest_lifetime: timedelta,

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from chassis.inbox import EventContext, Subscription
 from chassis.kernel import Clock, resource_id
 from services.carts import store
-from services.carts.domain import Cart
+from services.carts.cart import Cart
 
 
-class Settling:
+class OrderConfirmedHandler:
     """Ordered copies leave the cart they came from."""
 
     def __init__(self, clock: Clock) -> None:

@@ -15,7 +15,7 @@ from bookstore.promotions.v1.promotions_service_pb2_grpc import PromotionService
 from bookstore.promotions.v1.quote_pb2 import Quote
 
 from chassis.kernel import ErrorKind, ServiceError
-from services.carts.domain import Seen
+from services.carts.cart import Seen
 
 _PATIENCE_SECONDS: Final = 1.0
 """A quote is optional: waiting for it must leave time to answer without one."""

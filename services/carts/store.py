@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from chassis.database import Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.schema import chassis_tables
-from services.carts.domain import Cart, Line
+from services.carts.cart import Cart, Line
 
 _SWEEP_BATCH: Final = 1000
 

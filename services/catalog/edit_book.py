@@ -11,7 +11,7 @@ from bookstore.catalog.v1.catalog_errors import BookExists, BookNotFound, IsbnTa
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Caller, Clock, Ids
 from chassis.outbox import Outbox
 from services.catalog import events, store
@@ -23,7 +23,9 @@ from services.catalog.remotes import Accounts
 class EditBook:
     """The commands on books. Each is one transaction, its event included, and returns the book after it."""
 
-    def __init__(self, *, answers: Answers, accounts: Accounts, clock: Clock, ids: Ids, outbox: Outbox) -> None:
+    def __init__(
+        self, *, answers: IdempotencyStore, accounts: Accounts, clock: Clock, ids: Ids, outbox: Outbox
+    ) -> None:
         self._answers = answers
         self._accounts = accounts
         self._clock = clock

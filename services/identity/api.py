@@ -12,15 +12,15 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from chassis.call import caller
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.paging import page_request
-from services.identity.accounts import Accounts
 from services.identity.authentication import Authentication
 from services.identity.convert import changes_of, nothing, profile_of, roles_of, session_message, user_message
+from services.identity.edit_account import Accounts
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
 from services.identity.queries import UserQueries
-from services.identity.sessions import Sessions
+from services.identity.session import Sessions
 
 
 class IdentityApi(IdentityServiceServicer):
@@ -33,7 +33,7 @@ class IdentityApi(IdentityServiceServicer):
         queries: UserQueries,
         authentication: Authentication,
         passwords: Passwords,
-        answers: Answers,
+        answers: IdempotencyStore,
     ) -> None:
         self._accounts = accounts
         self._queries = queries

@@ -10,13 +10,13 @@ from bookstore.identity.v1.session_service_pb2_grpc import add_SessionServiceSer
 
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
-from services.identity.accounts import Accounts
 from services.identity.api import IdentityApi, SessionApi
 from services.identity.authentication import Authentication
+from services.identity.edit_account import Accounts
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
 from services.identity.queries import UserQueries
-from services.identity.sessions import Sessions
+from services.identity.session import Sessions
 from services.identity.tokens import AccessTokens
 
 KEYS_FOLDER: Final = "keys"

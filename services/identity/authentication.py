@@ -11,8 +11,8 @@ from chassis.database import Database
 from chassis.kernel import Caller, Clock, resource_id
 from chassis.v1.platform_errors import RoleRequired
 from services.identity import session_store, store
-from services.identity.digests import digest
-from services.identity.domain import Failures, User, normal_email
+from services.identity.account import Failures, User, normal_email
+from services.identity.hashing import digest
 from services.identity.passwords import Passwords
 from services.identity.store import Credentials
 

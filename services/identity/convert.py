@@ -14,9 +14,9 @@ from chassis.errors import FieldInvalid
 from chassis.kernel import Role, etag
 from chassis.requests import changed_fields
 from chassis.v1 import policy_pb2
-from services.identity.accounts import Profile
-from services.identity.domain import ACCESS_TOKEN_LIFE, User, UserState
-from services.identity.sessions import Grant
+from services.identity.account import ACCESS_TOKEN_LIFE, User, UserState
+from services.identity.edit_account import Profile
+from services.identity.session import Grant
 from services.identity.store import USER as STORED_USER
 from services.identity.store import USERS
 from services.identity.store import roles_of as held_roles

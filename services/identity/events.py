@@ -5,7 +5,7 @@ from __future__ import annotations
 from bookstore.identity.v1.identity_events_pb2 import UserCreated, UserDeleted, UserUpdated
 
 from chassis.wire import timestamp
-from services.identity.domain import User
+from services.identity.account import User
 
 
 def user_created(user: User) -> UserCreated:

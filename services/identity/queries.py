@@ -10,8 +10,8 @@ from chassis.database import Database
 from chassis.database.listing import Listing
 from chassis.filtering import EQUAL, enum_field, moment_field, text_field
 from chassis.paging import Page, PageRequest
+from services.identity.account import UserState, normal_email
 from services.identity.convert import USER
-from services.identity.domain import UserState, normal_email
 from services.identity.store import USERS
 
 _LISTING: Final = Listing(

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from chassis.database import RowCodec, Statement
-from services.identity.domain import Session, User
+from services.identity.account import Session, User
 from services.identity.store import REFRESH_TOKENS, SESSIONS, USER, USERS
 
 _PURGE_BATCH: Final = 1000

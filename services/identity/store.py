@@ -30,7 +30,7 @@ from sqlalchemy import (
 from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Role
 from chassis.schema import chassis_tables
-from services.identity.domain import NO_FAILURES, Failures, User, UserState
+from services.identity.account import NO_FAILURES, Failures, User, UserState
 
 metadata = MetaData()
 chassis_tables(metadata)

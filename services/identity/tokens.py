@@ -7,7 +7,7 @@ from typing import Final
 from joserfc import jwt
 
 from chassis.kernel import Clock, Ids
-from services.identity.domain import ACCESS_TOKEN_LIFE, User
+from services.identity.account import ACCESS_TOKEN_LIFE, User
 from services.identity.keys import ALGORITHM, KeyRing
 
 ISSUER: Final = "https://bookstore.example"

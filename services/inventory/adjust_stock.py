@@ -8,20 +8,22 @@ from sqlalchemy import Connection
 
 from chassis.database import Database
 from chassis.errors import FieldInvalid
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Caller, Clock
 from chassis.outbox import Outbox
 from services.inventory import stock_ledger, store
 from services.inventory.convert import stock_message
-from services.inventory.domain import LARGEST_STOCK, Adjustment, Move, Stock
 from services.inventory.events import stock_adjusted
 from services.inventory.remotes import Books
+from services.inventory.stock import LARGEST_STOCK, Adjustment, Move, Stock
 
 
 class AdjustStock:
     """Corrects stocks and opens them."""
 
-    def __init__(self, *, database: Database, answers: Answers, books: Books, clock: Clock, outbox: Outbox) -> None:
+    def __init__(
+        self, *, database: Database, answers: IdempotencyStore, books: Books, clock: Clock, outbox: Outbox
+    ) -> None:
         self._database = database
         self._answers = answers
         self._books = books

@@ -13,7 +13,7 @@ from bookstore.inventory.v1 import reservation_pb2, stock_pb2
 from chassis.database import Columns, RowCodec
 from chassis.kernel import Caller, etag
 from chassis.requests import id_in
-from services.inventory.domain import Adjustment, Cause, Reservation, State, Stock
+from services.inventory.stock import Adjustment, Cause, Reservation, State, Stock
 from services.inventory.store import MOVEMENTS, RESERVATIONS, STOCKS, reservation_row, stock_row
 
 _STATES: Final[Mapping[str, Any]] = {

@@ -16,7 +16,7 @@ from bookstore.inventory.v1.inventory_events_pb2 import (
 )
 
 from chassis.wire import timestamp
-from services.inventory.domain import Cause, Change, Move, Movement
+from services.inventory.stock import Cause, Change, Move, Movement
 
 ReservationEvent = StockReserved | ReservationCommitted | ReservationReleased | ReservationExpired
 

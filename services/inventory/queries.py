@@ -15,7 +15,7 @@ from chassis.filtering import EQUAL, RANGE, FilterField, choice_field, id_field,
 from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
 from services.inventory.convert import MOVEMENT, RESERVATION, STOCK, visible
-from services.inventory.domain import Cause
+from services.inventory.stock import Cause
 from services.inventory.store import AVAILABLE, MOVEMENTS, RESERVATIONS, STOCKS
 
 

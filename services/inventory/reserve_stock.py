@@ -14,20 +14,20 @@ from bookstore.inventory.v1.inventory_errors import OutOfStock, ReservationExpir
 from sqlalchemy import Connection
 
 from chassis.database import Database
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Clock
 from chassis.outbox import Outbox
 from services.inventory import stock_ledger, store
 from services.inventory.convert import reservation_message
-from services.inventory.domain import Change, Reservation, State, promise, refusal_to_come
 from services.inventory.events import reservation_changed
+from services.inventory.stock import Change, Reservation, State, promise, refusal_to_come
 
 
 class ReserveStock:
     """The life of a reservation; an unconfirmed one lasts `time_to_live`."""
 
     def __init__(
-        self, *, database: Database, answers: Answers, clock: Clock, outbox: Outbox, time_to_live: timedelta
+        self, *, database: Database, answers: IdempotencyStore, clock: Clock, outbox: Outbox, time_to_live: timedelta
     ) -> None:
         self._database = database
         self._answers = answers

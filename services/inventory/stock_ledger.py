@@ -9,7 +9,7 @@ from bookstore.inventory.v1.inventory_errors import OutOfStock
 from sqlalchemy import Connection
 
 from services.inventory import store
-from services.inventory.domain import Move, Movement
+from services.inventory.stock import Move, Movement
 
 
 def record(

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.schema import chassis_tables
-from services.inventory.domain import Line, Move, Movement, Reservation, State, Stock
+from services.inventory.stock import Line, Move, Movement, Reservation, State, Stock
 
 metadata = MetaData()
 chassis_tables(metadata)

@@ -12,12 +12,12 @@ from chassis.health import Dependency
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.notifications.api import NotificationsApi
-from services.notifications.delivering import Delivering
+from services.notifications.deliver_mail import MailDelivery
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
 from services.notifications.mailer import Mailer
+from services.notifications.outbound import OutboundMail
 from services.notifications.queries import NotificationQueries
-from services.notifications.queueing import Queueing
 from services.notifications.remotes import GrpcDirectory
 from services.notifications.settings import NotificationsSettings
 from services.notifications.smtp import SmtpMailer
@@ -33,7 +33,7 @@ def build(runtime: Runtime) -> Service:
     database, clock = runtime.database, runtime.clock
     settings = runtime.settings(NotificationsSettings)
     mailer = mailer_for(settings, runtime.chassis.data_dir)
-    delivering = Delivering(
+    delivering = MailDelivery(
         database,
         clock=clock,
         directory=GrpcDirectory(runtime.channel("identity")),
@@ -51,7 +51,7 @@ def build(runtime: Runtime) -> Service:
                 add_NotificationServiceServicer_to_server, NotificationsApi(queries=NotificationQueries(database))
             ),
         ),
-        subscriptions=subscriptions(Queueing(clock=clock, ids=runtime.ids)),
+        subscriptions=subscriptions(OutboundMail(clock=clock, ids=runtime.ids)),
         workers=(worker, checking),
         dependencies=(Dependency(name=mailer.name, is_available=lambda: not checking.failures),),
     )

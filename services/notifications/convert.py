@@ -8,7 +8,7 @@ from typing import Any, Final
 from bookstore.notifications.v1 import notification_pb2
 
 from chassis.database import Columns, RowCodec
-from services.notifications.domain import Kind, State
+from services.notifications.notification import Kind, State
 from services.notifications.store import NOTIFICATIONS
 
 _STATES: Final[Mapping[str, Any]] = {

@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 
 from chassis.inbox import EventContext, Subscription
 from chassis.wire import money_from
-from services.notifications.domain import BoughtCopies, Purchase
-from services.notifications.queueing import Queueing
+from services.notifications.notification import BoughtCopies, Purchase
+from services.notifications.outbound import OutboundMail
 
 _TRACE_HEADERS: Final = ("traceparent", "tracestate")
 """W3C Trace Context."""
 
 
-def subscriptions(queueing: Queueing) -> tuple[Subscription, ...]:
+def subscriptions(queueing: OutboundMail) -> tuple[Subscription, ...]:
     """What happens on which event."""
 
     def order_confirmed(tx: Connection, event: OrderConfirmed, context: EventContext) -> None:

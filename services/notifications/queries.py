@@ -14,7 +14,7 @@ from chassis.filtering import enum_field, name_field
 from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
 from services.notifications.convert import NOTIFICATION
-from services.notifications.domain import Kind, State
+from services.notifications.notification import Kind, State
 from services.notifications.store import NOTIFICATIONS
 
 _LISTING: Final = Listing(

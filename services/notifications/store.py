@@ -24,7 +24,7 @@ from sqlalchemy import (
 from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Money
 from chassis.schema import chassis_tables
-from services.notifications.domain import BoughtCopies, Failure, Kind, Notification, Purchase, State
+from services.notifications.notification import BoughtCopies, Failure, Kind, Notification, Purchase, State
 
 metadata = MetaData()
 chassis_tables(metadata)

@@ -9,14 +9,14 @@ from bookstore.orders.v1.orders_service_pb2_grpc import add_OrderServiceServicer
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.orders.api import OrdersApi
-from services.orders.claims import Claims
 from services.orders.metrics import Metrics
 from services.orders.order_lifecycle import OrderLifecycle
 from services.orders.place_order import PlaceOrder
-from services.orders.ports import Remotes
+from services.orders.ports import RemoteServices
 from services.orders.queries import OrderQueries
 from services.orders.remotes import connect
 from services.orders.saga import Saga
+from services.orders.saga_worker import OrderLeases
 from services.orders.settings import OrdersSettings
 from services.orders.watch_order import WatchOrder
 
@@ -28,11 +28,11 @@ def build(runtime: Runtime) -> Service:
     return assemble(runtime, connect(runtime.channel))
 
 
-def assemble(runtime: Runtime, remotes: Remotes) -> Service:
+def assemble(runtime: Runtime, remotes: RemoteServices) -> Service:
     """The orders service over the given ports."""
     settings = runtime.settings(OrdersSettings)
     database, clock, outbox = runtime.database, runtime.clock, runtime.outbox
-    claims = Claims(database, clock=clock, outbox=outbox, duration=settings.claim)
+    claims = OrderLeases(database, clock=clock, outbox=outbox, duration=settings.claim)
     saga = Saga(database, claims, remotes, clock=clock, settings=settings, metrics=Metrics(database, clock))
     place_order = PlaceOrder(
         database,

@@ -12,7 +12,7 @@ from bookstore.orders.v1.orders_errors import OrderNotFound
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Caller, Clock, Ids
 from chassis.outbox import Outbox
 from services.orders import events, saga_store, store
@@ -24,7 +24,7 @@ from services.orders.saga import Saga
 class OrderLifecycle:
     """The commands on an order. Each is one transaction, its event included, and returns the order after it."""
 
-    def __init__(self, *, answers: Answers, saga: Saga, clock: Clock, ids: Ids, outbox: Outbox) -> None:
+    def __init__(self, *, answers: IdempotencyStore, saga: Saga, clock: Clock, ids: Ids, outbox: Outbox) -> None:
         self._answers = answers
         self._saga = saga
         self._clock = clock

@@ -125,7 +125,7 @@ class Payments(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remotes:
+class RemoteServices:
     """All of them."""
 
     carts: Carts

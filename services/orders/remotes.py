@@ -38,7 +38,7 @@ from chassis.v1.platform_errors import DependencyUnavailable
 from chassis.wire import money_from, money_message
 from services.orders.order import CHECKOUT_TIMEOUT, Order
 from services.orders.order_lines import Copies, OrderLine, UnitDiscount
-from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
+from services.orders.ports import Basket, PricedBasket, RemoteServices, StepRefused, StepUnfinished
 
 _COUPON_UNAVAILABLE: Final = "COUPON_UNAVAILABLE"
 _DECLINES: Final = frozenset({"PAYMENT_DECLINED", "INSUFFICIENT_FUNDS", "PAYMENT_METHOD_UNKNOWN"})
@@ -51,10 +51,10 @@ _CHARGED: Final = frozenset({Payment.STATE_CAPTURED, Payment.STATE_PARTIALLY_REF
 _NOT_HELD: Final = frozenset({Payment.STATE_VOIDED, Payment.STATE_DECLINED})
 
 
-def connect(channel: Callable[[str], grpc.Channel]) -> Remotes:
+def connect(channel: Callable[[str], grpc.Channel]) -> RemoteServices:
     """The ports over channels, which are opened by the name of the service."""
     promotions = PromotionServiceStub(channel("promotions"))
-    return Remotes(
+    return RemoteServices(
         carts=GrpcCarts(CartServiceStub(channel("carts"))),
         prices=GrpcPrices(promotions),
         stock=GrpcStock(InventoryServiceStub(channel("inventory"))),

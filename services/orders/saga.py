@@ -19,7 +19,6 @@ import structlog
 from chassis.database import Database
 from chassis.kernel import Backoff, Clock, Money, ServiceError
 from services.orders import events, saga_store
-from services.orders.claims import ClaimLost, Claims, Decision
 from services.orders.metrics import Metrics
 from services.orders.order import (
     CHECKOUT_TIMEOUT,
@@ -29,8 +28,9 @@ from services.orders.order import (
     Step,
     Work,
 )
-from services.orders.ports import Coupons, Payments, Remotes, StepRefused, Stock
-from services.orders.run import Run, StepFailed
+from services.orders.ports import Coupons, Payments, RemoteServices, StepRefused, Stock
+from services.orders.saga_run import Run, StepFailed
+from services.orders.saga_worker import ClaimLost, Decision, OrderLeases
 from services.orders.settings import OrdersSettings
 
 _FIRST_PAUSE: Final = timedelta(seconds=0.5)
@@ -49,8 +49,8 @@ class Saga:
     def __init__(
         self,
         database: Database,
-        claims: Claims,
-        remotes: Remotes,
+        claims: OrderLeases,
+        remotes: RemoteServices,
         *,
         clock: Clock,
         settings: OrdersSettings,

@@ -11,15 +11,15 @@ from chassis.call import caller
 from chassis.paging import page_request
 from chassis.requests import id_in
 from chassis.wire import money_from
-from services.payments.collecting import Collecting
 from services.payments.convert import charge_of, payment_message
+from services.payments.processor import PaymentProcessor
 from services.payments.queries import PaymentQueries
 
 
 class PaymentsApi(PaymentServiceServicer):
     """Serves bookstore.payments.v1.PaymentService."""
 
-    def __init__(self, *, queries: PaymentQueries, collecting: Collecting) -> None:
+    def __init__(self, *, queries: PaymentQueries, collecting: PaymentProcessor) -> None:
         self._queries = queries
         self._collecting = collecting
 

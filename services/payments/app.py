@@ -10,10 +10,10 @@ from bookstore.payments.v1.payments_service_pb2_grpc import add_PaymentServiceSe
 from chassis.service import Runtime, Service, Servicer
 from chassis.worker import Worker
 from services.payments.api import PaymentsApi
-from services.payments.collecting import Collecting
+from services.payments.journal import PaymentJournal
+from services.payments.processor import PaymentProcessor
 from services.payments.provider import GuardedProvider
 from services.payments.queries import PaymentQueries
-from services.payments.recording import Recording
 from services.payments.sandbox import SandboxProvider
 
 _ASK_EVERY: Final = timedelta(seconds=1)
@@ -21,9 +21,9 @@ _ASK_EVERY: Final = timedelta(seconds=1)
 
 def build(runtime: Runtime) -> Service:
     """The payment service."""
-    collecting = Collecting(
+    collecting = PaymentProcessor(
         database=runtime.database,
-        recording=Recording(clock=runtime.clock, outbox=runtime.outbox),
+        recording=PaymentJournal(clock=runtime.clock, outbox=runtime.outbox),
         provider=GuardedProvider(SandboxProvider(runtime.database, runtime.clock), runtime.clock),
     )
     api = PaymentsApi(queries=PaymentQueries(runtime.database), collecting=collecting)

@@ -13,8 +13,8 @@ from chassis.database import Columns, RowCodec
 from chassis.kernel import etag
 from chassis.requests import id_in
 from chassis.wire import money_from, money_message, money_of
-from services.payments.domain import Charge, Payment, State, payment_name
 from services.payments.ledger import Balance, balanced
+from services.payments.payment import Charge, Payment, State, payment_name
 from services.payments.store import PAYMENTS, payment_row
 
 _STATES: Final[Mapping[str, Any]] = {state: payment_pb2.Payment.State.Value(f"STATE_{state}") for state in State}

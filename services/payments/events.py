@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from chassis.kernel import Money
 from chassis.wire import money_message, timestamp
-from services.payments.domain import Payment, State
+from services.payments.payment import Payment, State
 
 
 def arrived(payment: Payment) -> Message | None:

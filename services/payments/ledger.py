@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from chassis.kernel import Money
-from services.payments.domain import Step
+from services.payments.payment import Step
 
 
 class Account(StrEnum):

@@ -8,7 +8,7 @@ from bookstore.payments.v1.payments_errors import ProviderTimeout, ProviderUnava
 
 from chassis.breaker import Breaker
 from chassis.kernel import Clock, Money
-from services.payments.domain import Answer
+from services.payments.payment import Answer
 
 
 class PaymentProvider(Protocol):

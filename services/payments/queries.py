@@ -15,7 +15,7 @@ from chassis.kernel import Caller
 from chassis.paging import Page, PageRequest
 from services.payments import store
 from services.payments.convert import PAYMENT, trial_balance_message
-from services.payments.domain import State, payment_name
+from services.payments.payment import State, payment_name
 from services.payments.store import PAYMENTS
 
 _BY_ID: Final = Statement(select(*PAYMENT.columns).where(PAYMENTS.c.id == bindparam("payment_id")), PAYMENT)

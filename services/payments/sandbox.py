@@ -24,7 +24,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from chassis.database import Columns, Database, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Clock, Money
-from services.payments.domain import Answer, Status
+from services.payments.payment import Answer, Status
 from services.payments.sandbox_books import PROVIDER_PAYMENTS, PROVIDER_REQUESTS
 
 SLOW: Final = timedelta(seconds=2)

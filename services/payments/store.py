@@ -31,8 +31,8 @@ from sqlalchemy import (
 from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Money
 from chassis.schema import chassis_tables
-from services.payments.domain import Payment, State, Step
 from services.payments.ledger import Balance, entry
+from services.payments.payment import Payment, State, Step
 from services.payments.sandbox_books import provider_tables
 
 metadata = MetaData()

@@ -18,11 +18,11 @@ from services.promotions.convert import (
     quantities_of,
     terms_of,
 )
+from services.promotions.convert_quote import quote_message
 from services.promotions.coupons import Coupons
 from services.promotions.edit_promotion import EditPromotion
+from services.promotions.price_basket import BasketPricing
 from services.promotions.queries import PromotionQueries
-from services.promotions.quote_messages import quote_message
-from services.promotions.quoting import Quoting
 
 
 class PromotionsApi(PromotionServiceServicer):
@@ -33,7 +33,7 @@ class PromotionsApi(PromotionServiceServicer):
         *,
         queries: PromotionQueries,
         edit_promotion: EditPromotion,
-        quoting: Quoting,
+        quoting: BasketPricing,
         coupons: Coupons,
         clock: Clock,
     ) -> None:

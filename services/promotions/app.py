@@ -8,8 +8,8 @@ from chassis.service import Runtime, Service, Servicer
 from services.promotions.api import PromotionsApi
 from services.promotions.coupons import Coupons
 from services.promotions.edit_promotion import EditPromotion
+from services.promotions.price_basket import BasketPricing
 from services.promotions.queries import PromotionQueries
-from services.promotions.quoting import Quoting
 from services.promotions.remotes import GrpcCatalog
 from services.promotions.settings import PromotionsSettings
 
@@ -17,7 +17,7 @@ from services.promotions.settings import PromotionsSettings
 def build(runtime: Runtime) -> Service:
     """The promotions service."""
     settings = runtime.settings(PromotionsSettings)
-    quoting = Quoting(
+    quoting = BasketPricing(
         runtime.database,
         clock=runtime.clock,
         catalog=GrpcCatalog(runtime.channel("catalog")),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chassis.kernel import Money, total
-from services.promotions.domain import Promotion
+from services.promotions.promotion import Promotion
 
 
 class Reason(StrEnum):

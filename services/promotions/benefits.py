@@ -9,7 +9,7 @@ from typing import Final
 
 from chassis.kernel import Money
 from services.promotions.basket import Item
-from services.promotions.domain import BuyXGetY, Percentage
+from services.promotions.promotion import BuyXGetY, Percentage
 
 NOTHING: Final = Fraction(0)
 Counts = Callable[[Item], bool]

@@ -16,7 +16,7 @@ from chassis.kernel import Money, etag
 from chassis.requests import changed_fields
 from chassis.v1.platform_errors import CurrencyUnknown
 from chassis.wire import moment, money_from, money_message, timestamp
-from services.promotions.domain import (
+from services.promotions.promotion import (
     Benefit,
     BuyXGetY,
     Condition,

@@ -12,18 +12,18 @@ from bookstore.promotions.v1 import coupon_redemption_pb2
 from bookstore.promotions.v1.promotions_errors import CouponNotFound, CouponUnavailable
 from sqlalchemy import Connection
 
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Clock
 from chassis.outbox import Outbox
 from services.promotions import events, store
 from services.promotions.convert import redemption_message
-from services.promotions.domain import Redemption, Stage
+from services.promotions.promotion import Redemption, Stage
 
 
 class Coupons:
     """The commands on the uses of coupons. Each is one transaction, its event included."""
 
-    def __init__(self, *, answers: Answers, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, *, answers: IdempotencyStore, clock: Clock, outbox: Outbox) -> None:
         self._answers = answers
         self._clock = clock
         self._outbox = outbox

@@ -12,18 +12,18 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Clock, Ids
 from chassis.outbox import Outbox
 from services.promotions import events, store
 from services.promotions.convert import promotion_message
-from services.promotions.domain import Promotion, Terms, promotion_name
+from services.promotions.promotion import Promotion, Terms, promotion_name
 
 
 class EditPromotion:
     """The commands on promotions. Each is one transaction, its event included."""
 
-    def __init__(self, *, answers: Answers, clock: Clock, ids: Ids, outbox: Outbox) -> None:
+    def __init__(self, *, answers: IdempotencyStore, clock: Clock, ids: Ids, outbox: Outbox) -> None:
         self._answers = answers
         self._clock = clock
         self._ids = ids

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chassis.kernel import Money, total
 from services.promotions.basket import Item, Reason
-from services.promotions.domain import Promotion
+from services.promotions.promotion import Promotion
 
 
 def obstacle(promotion: Promotion, items: Sequence[Item], currency: str) -> Reason | None:

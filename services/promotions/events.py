@@ -13,7 +13,7 @@ from bookstore.promotions.v1.promotions_events_pb2 import (
 )
 
 from chassis.wire import timestamp
-from services.promotions.domain import Promotion, Redemption, promotion_name
+from services.promotions.promotion import Promotion, Redemption, promotion_name
 
 
 def promotion_created(promotion: Promotion) -> PromotionCreated:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from chassis.kernel import Money
 from services.promotions.basket import Item, Outcome, Reason
-from services.promotions.domain import BuyXGetY, Promotion
 from services.promotions.eligibility import copies_that_count, missing_amount, obstacle
+from services.promotions.promotion import BuyXGetY, Promotion
 
 
 def outcomes(

@@ -35,9 +35,9 @@ from chassis.kernel import Money, total
 from services.promotions.allocation import rounded_parts, share_out
 from services.promotions.basket import Item, PricedBasket, PricedLine, UnitDiscount
 from services.promotions.benefits import Copies, buy_x_get_y, percentage
-from services.promotions.domain import BuyXGetY, Percentage, Promotion
 from services.promotions.eligibility import obstacle
 from services.promotions.outcomes import outcomes
+from services.promotions.promotion import BuyXGetY, Percentage, Promotion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from chassis.paging import Page, PageRequest
 from chassis.v1.platform_errors import RoleRequired
 from services.promotions import store
 from services.promotions.convert import promotion_message
-from services.promotions.domain import promotion_name
+from services.promotions.promotion import promotion_name
 from services.promotions.store import LIVING, PROMOTION, PROMOTIONS, PUBLIC
 
 _LISTING: Final = Listing(

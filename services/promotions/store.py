@@ -30,7 +30,7 @@ from sqlalchemy import (
 from chassis.database import ByCodePoint, Columns, Instant, RowCodec, Statement, insert_if_absent
 from chassis.kernel import Money
 from chassis.schema import chassis_tables
-from services.promotions.domain import Benefit, BuyXGetY, Condition, Percentage, Promotion, Redemption, Terms
+from services.promotions.promotion import Benefit, BuyXGetY, Condition, Percentage, Promotion, Redemption, Terms
 
 metadata = MetaData()
 chassis_tables(metadata)

@@ -12,7 +12,7 @@ from bookstore.storefront.v1.storefront_service_pb2_grpc import StorefrontServic
 
 from chassis.interceptors.http import STATUS_METADATA_KEY
 from services.storefront.book_page import BookPages
-from services.storefront.shop_status import ShopStatus
+from services.storefront.status import ShopStatus
 
 
 class StorefrontApi(StorefrontServiceServicer):

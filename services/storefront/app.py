@@ -15,9 +15,9 @@ from chassis.service import Runtime, Service, Servicer
 from chassis.settings import Environment
 from services.storefront.api import StatusApi, StorefrontApi
 from services.storefront.book_page import BookPages
-from services.storefront.clients import GrpcCatalog, GrpcHealthChecks, GrpcInventory, GrpcPromotions
+from services.storefront.remotes import GrpcCatalog, GrpcHealthChecks, GrpcInventory, GrpcPromotions
 from services.storefront.shop_health import ShopHealth
-from services.storefront.shop_status import ShopStatus
+from services.storefront.status import ShopStatus
 
 _QUESTIONS_AT_ONCE: Final = 32  # two optional parts for each of the process's 16 calls
 _CHECKS_AT_ONCE: Final = 16  # apart from pages: services that hang must not hold those up

@@ -13,8 +13,8 @@ from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.storefront.v1.book_page_pb2 import BookPage
 
 from chassis.kernel import Clock, ServiceError
-from services.storefront.clients import Catalog, Inventory, Promotions
-from services.storefront.domain import availability, takes_part
+from services.storefront.availability import availability, takes_part
+from services.storefront.remotes import Catalog, Inventory, Promotions
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from bookstore.ops.v1.status_pb2 import Status
 from grpc_health.v1 import health, health_pb2
 
 from chassis.worker import Worker
-from services.storefront.shop_status import ShopStatus
+from services.storefront.status import ShopStatus
 
 SERVICE: Final = "grpc.health.v1.Health.Shop"
 """The edge routes here. Under the standard name the process reports its own health, as every process does."""

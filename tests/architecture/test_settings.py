@@ -9,7 +9,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 import services
-from tools.console.variables import setting_modules
+from tools.console.environment import setting_modules
 
 ROOT = Path(services.__file__).parents[1]
 

@@ -14,7 +14,7 @@ import pytest
 from chassis.channel import known_services
 from tests.e2e.shop import Client, Json, fill_cart, minor, newcomer, order_for, settled
 from tests.e2e.stack import Bookstore
-from tests.integration.real_parts import PostgresUnavailable, postgres, wait_until
+from tests.integration.servers import PostgresUnavailable, postgres, wait_until
 
 SOLD_OUT_SOON = "books/9780618346264"
 

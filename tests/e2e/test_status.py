@@ -14,7 +14,7 @@ from aiosmtpd.handlers import Sink
 
 from tests.e2e.shop import Client
 from tests.e2e.stack import Bookstore
-from tests.integration.real_parts import wait_until
+from tests.integration.servers import wait_until
 from tools.console.ports import free_ports
 
 

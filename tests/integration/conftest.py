@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from chassis.testing import FakeClock
-from tests.integration.edge_stand import Stand, running_edge
-from tests.integration.real_parts import NatsServer, PostgresUnavailable, postgres
+from tests.integration.edge_harness import Stand, running_edge
+from tests.integration.servers import NatsServer, PostgresUnavailable, postgres
 
 _numbers = itertools.count(1)
 

@@ -43,7 +43,7 @@ USE = """
     from google.type.money_pb2 import Money
 
     from chassis.database import Database
-    from chassis.idempotency import Answers
+    from chassis.idempotency import IdempotencyStore
     from chassis.kernel import ANONYMOUS, SystemClock, SystemIds
     from chassis.migrations import drift
     from chassis.outbox import Outbox
@@ -63,7 +63,8 @@ USE = """
     assert drift("catalog", metadata, url) == []
     database, clock, ids = Database(url, name="catalog"), SystemClock(), SystemIds()
     outbox = Outbox(clock, ids, source="//bookstore/catalog")
-    edit = EditBook(answers=Answers(database, clock), accounts=AllActive(), clock=clock, ids=ids, outbox=outbox)
+    store = IdempotencyStore(database, clock)
+    edit = EditBook(answers=store, accounts=AllActive(), clock=clock, ids=ids, outbox=outbox)
     queries = BookQueries(database)
 
     book = Book(

@@ -10,7 +10,7 @@ import pytest
 
 from chassis.broker import Broker, BrokerUnavailable, Delivery, NatsBroker, Outgoing, Pull
 from chassis.testing_broker import FakeBroker
-from tests.integration.real_parts import NatsServer, wait_until
+from tests.integration.servers import NatsServer, wait_until
 from tests.limits import HANG_SECONDS
 
 SUBJECT, OTHER = "bookstore.sample.v1.ThingHappened", "bookstore.sample.v1.ThingForgotten"

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 
-from chassis.database import Database, Instant, NestedTransaction, announce, insert_if_absent
+from chassis.database import Database, Instant, NestedTransaction, insert_if_absent, notify_on_commit
 from chassis.v1.platform_errors import DeadlinePassed, StorageUnavailable
 from tests.limits import HANG_SECONDS
 
@@ -138,10 +138,10 @@ def test_a_listener_is_told_of_announced_commits_only(database: Database) -> Non
     database.on_commit(lambda: told.append(True))
 
     def announced(tx: Connection) -> None:
-        announce(tx)
+        notify_on_commit(tx)
 
     def undone(tx: Connection) -> None:
-        announce(tx)
+        notify_on_commit(tx)
         raise Refused
 
     database.transact(add("silent"))
@@ -158,7 +158,7 @@ def test_a_listener_that_fails_does_not_undo_the_commit(database: Database) -> N
         raise Refused
 
     database.on_commit(listener)
-    database.transact(lambda tx: announce(tx))
+    database.transact(lambda tx: notify_on_commit(tx))
     assert database.transact(add("a")) == "a"
 
 

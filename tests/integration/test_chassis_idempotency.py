@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from chassis.database import Database
-from chassis.idempotency import AnswerExists, Answers, RequestKey, current_request
+from chassis.idempotency import AnswerExists, IdempotencyStore, RequestKey, current_request
 from chassis.schema import ANSWERS, chassis_tables
 from chassis.testing import FakeClock
 from chassis.v1.platform_errors import RequestIdReused
@@ -37,11 +37,11 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def answers(database: Database, clock: FakeClock) -> Answers:
-    return Answers(database, clock)
+def answers(database: Database, clock: FakeClock) -> IdempotencyStore:
+    return IdempotencyStore(database, clock)
 
 
-def create(answers: Answers, name: str, key: RequestKey | None) -> Any:
+def create(answers: IdempotencyStore, name: str, key: RequestKey | None) -> Any:
     """A servicer's work under a key: takes a name that can be taken once."""
 
     def function(tx: Connection) -> Any:
@@ -59,7 +59,7 @@ def count(database: Database, table: Table) -> int:
     return database.read(lambda tx: tx.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_the_answer_is_recorded_with_the_effect(answers: Answers, database: Database) -> None:
+def test_the_answer_is_recorded_with_the_effect(answers: IdempotencyStore, database: Database) -> None:
     assert answers.recorded(KEY) is None
     assert create(answers, "a", KEY).name == "a"
     stored = answers.recorded(KEY)
@@ -68,12 +68,12 @@ def test_the_answer_is_recorded_with_the_effect(answers: Answers, database: Data
     assert count(database, names) == 1
 
 
-def test_without_a_key_nothing_is_recorded(answers: Answers, database: Database) -> None:
+def test_without_a_key_nothing_is_recorded(answers: IdempotencyStore, database: Database) -> None:
     create(answers, "a", None)
     assert (count(database, names), count(database, ANSWERS)) == (1, 0)
 
 
-def test_a_failed_effect_is_not_remembered(answers: Answers, database: Database) -> None:
+def test_a_failed_effect_is_not_remembered(answers: IdempotencyStore, database: Database) -> None:
     create(answers, "a", None)
     with pytest.raises(IntegrityError):
         create(answers, "a", KEY)
@@ -82,7 +82,7 @@ def test_a_failed_effect_is_not_remembered(answers: Answers, database: Database)
     assert answers.recorded(KEY) is not None
 
 
-def test_another_request_under_the_same_key_is_refused(answers: Answers) -> None:
+def test_another_request_under_the_same_key_is_refused(answers: IdempotencyStore) -> None:
     create(answers, "a", KEY)
     with pytest.raises(RequestIdReused) as refusal:
         answers.recorded(dataclasses.replace(KEY, fingerprint="f2"))
@@ -90,21 +90,23 @@ def test_another_request_under_the_same_key_is_refused(answers: Answers) -> None
 
 
 @pytest.mark.parametrize("other", [{"caller": "users/2"}, {"method": "/sample/Delete"}, {"key": "k2"}])
-def test_a_key_counts_per_caller_and_method(answers: Answers, other: dict[str, str]) -> None:
+def test_a_key_counts_per_caller_and_method(answers: IdempotencyStore, other: dict[str, str]) -> None:
     create(answers, "a", KEY)
     another = dataclasses.replace(KEY, **other)
     assert answers.recorded(another) is None
     create(answers, "b", another)
 
 
-def test_a_repeat_that_missed_the_record_does_nothing(answers: Answers, database: Database) -> None:
+def test_a_repeat_that_missed_the_record_does_nothing(answers: IdempotencyStore, database: Database) -> None:
     create(answers, "a", KEY)
     with pytest.raises(AnswerExists):
         create(answers, "a", KEY)
     assert count(database, names) == 1
 
 
-def test_racing_duplicates_have_one_effect_and_the_others_find_its_answer(answers: Answers, database: Database) -> None:
+def test_racing_duplicates_have_one_effect_and_the_others_find_its_answer(
+    answers: IdempotencyStore, database: Database
+) -> None:
     together = threading.Barrier(8, timeout=HANG_SECONDS)
 
     def attempt(_: int) -> str:
@@ -122,7 +124,7 @@ def test_racing_duplicates_have_one_effect_and_the_others_find_its_answer(answer
     assert count(database, names) == 1
 
 
-def test_answers_are_kept_for_48_hours(answers: Answers, clock: FakeClock) -> None:
+def test_answers_are_kept_for_48_hours(answers: IdempotencyStore, clock: FakeClock) -> None:
     create(answers, "a", KEY)
     clock.advance(timedelta(hours=48))
     assert answers.purge() == 0

@@ -20,7 +20,7 @@ from chassis.schema import DEAD_LETTERS, INBOX, chassis_tables
 from chassis.testing import FakeClock
 from chassis.testing_broker import FakeBroker
 from chassis.v1.platform_errors import StorageUnavailable
-from tests.integration.real_parts import NatsServer
+from tests.integration.servers import NatsServer
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import ThingForgotten, ThingHappened, thing_happened
 

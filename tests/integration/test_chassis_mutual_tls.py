@@ -21,7 +21,7 @@ from chassis.service import Service, Servicer
 from chassis.settings import ChassisSettings, TraceExport
 from chassis.testing import refused
 from tests.limits import HANG_SECONDS
-from tools.console.tls import CertificateFolder
+from tools.console.certificates import CertificateFolder
 
 
 class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):

@@ -20,7 +20,7 @@ from chassis.outbox import Outbox, Relay
 from chassis.schema import LEASES, OUTBOX, chassis_tables
 from chassis.testing import FakeClock
 from chassis.testing_broker import FakeBroker
-from tests.integration.real_parts import NatsServer, wait_until
+from tests.integration.servers import NatsServer, wait_until
 from tests.limits import HANG_SECONDS
 from tests.sample_protos import thing_happened
 

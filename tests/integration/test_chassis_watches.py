@@ -23,7 +23,7 @@ from chassis.call import caller
 from chassis.service import Runtime, Service, Servicer
 from chassis.testing import TEST_TOKENS, Served, refused, running
 from chassis.watches import Send, Update, Watches, non_blocking
-from tests.integration.real_parts import wait_until
+from tests.integration.servers import wait_until
 from tests.limits import HANG_SECONDS
 
 Stream = Iterator[WatchOrderResponse]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.edge_stand import Answer, Stand, running_edge
+from tests.integration.edge_harness import Answer, Stand, running_edge
 from tests.limits import HANG_SECONDS
 
 

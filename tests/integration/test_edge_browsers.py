@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.edge_stand import Answer, Stand
+from tests.integration.edge_harness import Answer, Stand
 
 ORIGIN = {"origin": "https://shop.example"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.edge_stand import ETAG, Stand
+from tests.integration.edge_harness import ETAG, Stand
 
 
 @pytest.mark.parametrize("path", ["/v1/orders/1", "/v1/orders/1:watch", "/v1/carts/me", "/v1/carts/guest"])

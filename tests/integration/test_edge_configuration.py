@@ -15,15 +15,15 @@ import pytest
 from bookstore.catalog.v1 import catalog_service_pb2_grpc
 
 from chassis.credentials import Credentials
-from tests.integration.edge_stand import UNREACHABLE, Catalog, Stand, running_edge, serving
+from tests.integration.edge_harness import UNREACHABLE, Catalog, Stand, running_edge, serving
 from tests.limits import HANG_SECONDS
+from tools.console.certificates import EDGE, CertificateFolder
 from tools.console.edge import Edge, configure, processes
 from tools.console.edge_check import check
 from tools.console.endpoints import write_endpoints
-from tools.console.folders import GENERATED, DataFolder
+from tools.console.paths import GENERATED, DataFolder
 from tools.console.ports import free_ports
 from tools.console.probes import EdgeRejected
-from tools.console.tls import EDGE, CertificateFolder
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from bookstore.payments.v1 import payments_service_pb2, payments_service_pb2_grp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from tests.integration.edge_stand import Stand
+from tests.integration.edge_harness import Stand
 from tests.limits import HANG_SECONDS
 
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.integration.edge_stand import Stand
+from tests.integration.edge_harness import Stand
 
 CURL = shutil.which("curl")
 

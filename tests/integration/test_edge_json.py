@@ -17,14 +17,14 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message_factory import GetMessageClass
 
-from tests.integration.edge_stand import Answer, Stand, running_edge
+from tests.integration.edge_harness import Answer, Stand, running_edge
 from tests.integration.json_bodies import Bodies
 from tests.integration.json_cases import BAD, GOOD
 from tests.integration.json_spoilers import spoilt
 from tests.integration.sample_contract import Sample, compiled
 from tools.codegen.contract import Contract, Method
 from tools.console.edge import processes
-from tools.console.folders import GENERATED
+from tools.console.paths import GENERATED
 
 FUZZ_BODIES = int(os.environ.get("FUZZ_BODIES", "250"))
 

@@ -8,7 +8,7 @@ import http.client
 import pytest
 from bookstore.catalog.v1 import book_pb2, catalog_service_pb2
 
-from tests.integration.edge_stand import Answer, Stand
+from tests.integration.edge_harness import Answer, Stand
 from tests.limits import HANG_SECONDS
 
 GET_BOOK = "/bookstore.catalog.v1.CatalogService/GetBook"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.edge_stand import Stand, running_edge
+from tests.integration.edge_harness import Stand, running_edge
 from tools.console.page_routes import Page, Redirect
 from tools.console.pages import pages
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 
 _NO_ENSUREPIP = f"""#!/bin/sh
 # A Python as Debian ships it without python3-venv.

@@ -39,11 +39,11 @@ from chassis.testing import FakeClock, Served, refused, running
 from chassis.testing_broker import FakeBroker
 from chassis.v1.platform_errors import StorageUnavailable
 from services.notifications.app import build
-from services.notifications.delivering import Delivering
-from services.notifications.domain import BoughtCopies, Purchase
+from services.notifications.deliver_mail import MailDelivery
 from services.notifications.events import subscriptions
 from services.notifications.maildir import MaildirMailer
-from services.notifications.queueing import Queueing
+from services.notifications.notification import BoughtCopies, Purchase
+from services.notifications.outbound import OutboundMail
 from services.notifications.remotes import GrpcDirectory
 from services.notifications.store import NOTIFICATIONS, metadata
 from tests.money import euros
@@ -243,7 +243,7 @@ def test_the_delivery_belongs_to_the_trace_of_the_order(notifications: Served, c
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     runtime = notifications.runtime
-    delivering = Delivering(
+    delivering = MailDelivery(
         runtime.database,
         clock=clock,
         directory=GrpcDirectory(runtime.channel("identity")),
@@ -306,7 +306,7 @@ def test_bad_requests_name_their_fields(notifications: Served) -> None:
 def test_each_engine_keeps_one_mail_per_order(database_url: str, clock: FakeClock) -> None:
     assert drift("notifications", metadata, database_url) == []
     database = Database(database_url, name="notifications")
-    queueing = Queueing(clock=clock, ids=SystemIds())
+    queueing = OutboundMail(clock=clock, ids=SystemIds())
     assert [subscription.event for subscription in subscriptions(queueing)] == [OrderConfirmed]
     price = BookPrice(minor=100, currency="EUR")
     copies = BoughtCopies(title="T", quantity=1, unit_price=price, total=price)

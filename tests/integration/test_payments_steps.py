@@ -23,11 +23,11 @@ from chassis.migrations import drift
 from chassis.outbox import Outbox
 from chassis.testing import FakeClock, migrated_database
 from services.payments import store
-from services.payments.collecting import Collecting
-from services.payments.domain import Answer, Charge, Payment, State, Status
+from services.payments.journal import PaymentJournal
 from services.payments.ledger import Account, balanced
+from services.payments.payment import Answer, Charge, Payment, State, Status
+from services.payments.processor import PaymentProcessor
 from services.payments.provider import GuardedProvider
-from services.payments.recording import Recording
 from services.payments.sandbox import SandboxProvider, SandboxRefusal
 from services.payments.sandbox_books import PROVIDER_PAYMENTS
 from services.payments.store import LEDGER_LINES, PAYMENTS, STEPS
@@ -90,8 +90,8 @@ class Shop:
         self.sandbox = SandboxProvider(self.database, self.clock)
         self.provider = Unreliable(self.sandbox)
         outbox = Outbox(self.clock, SystemIds(), source="//bookstore/payments")
-        recording = Recording(clock=self.clock, outbox=outbox)
-        self.collecting = Collecting(database=self.database, recording=recording, provider=self.provider)
+        recording = PaymentJournal(clock=self.clock, outbox=outbox)
+        self.collecting = PaymentProcessor(database=self.database, recording=recording, provider=self.provider)
 
     def payment(self, payment_id: str) -> Payment:
         payment = self.database.read(lambda connection: store.find_payment(connection, payment_id))

@@ -19,7 +19,7 @@ from chassis.testing import FakeClock, Served, running
 from chassis.v1.platform_errors import DependencyUnavailable
 from services.storefront.app import build as build_storefront
 from services.storefront.shop_health import SERVICE, ShopHealth
-from services.storefront.shop_status import ShopStatus
+from services.storefront.status import ShopStatus
 from tests.limits import HANG_SECONDS
 
 ORDERS = "bookstore.orders.v1.OrderService"

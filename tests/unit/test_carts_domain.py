@@ -7,7 +7,7 @@ from bookstore.carts.v1.carts_errors import CartFull, CouponLimit, CurrencyMisma
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.carts.domain import MOST_COPIES, MOST_COUPONS, MOST_LINES, Cart, Line, LossReason, MergeLoss, Seen
+from services.carts.cart import MOST_COPIES, MOST_COUPONS, MOST_LINES, Cart, Line, LossReason, MergeLoss, Seen
 
 
 def cart(*coupons: str, **quantities: int) -> Cart:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind
 
 from chassis.settings import AddressTaken
-from chassis.telemetry import Entrances, FileSpanExporter, serve_metrics
+from chassis.telemetry import FileSpanExporter, RootSpanSampler, serve_metrics
 
 
 def test_spans_are_lines_of_json_and_old_ones_are_let_go(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_metrics_port_that_is_taken_is_named() -> None:
 @pytest.mark.parametrize(("kind", "recorded"), [(SpanKind.SERVER, 2), (SpanKind.CONSUMER, 2), (SpanKind.CLIENT, 0)])
 def test_background_polling_begins_no_trace_but_is_part_of_one(kind: SpanKind, recorded: int) -> None:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider(sampler=ParentBased(Entrances(1.0)))
+    provider = TracerProvider(sampler=ParentBased(RootSpanSampler(1.0)))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("test")
     with tracer.start_as_current_span("outer", kind=kind):

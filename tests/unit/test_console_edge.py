@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools.console.edge import Edge, EdgeIncomplete, configure, overlay, processes
-from tools.console.folders import DataFolder
+from tools.console.paths import DataFolder
 
 
 def _edge(**values: Any) -> Edge:

@@ -14,9 +14,9 @@ import pytest
 
 from chassis.kernel.clock import monotonic
 from tools.console.external import _WITHIN, address, examine_external, remedy_for
-from tools.console.folders import GENERATED, DataFolder
+from tools.console.paths import GENERATED, DataFolder
 from tools.console.ports import free_ports
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 from tools.console.settings import ConsoleSettings
 
 URLS = {

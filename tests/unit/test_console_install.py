@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tools.console.install import Progress
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 
 
 def wheel(folder: Path, name: str) -> str:

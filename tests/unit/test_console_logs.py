@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.console.logs import LIMIT, bound, keep_bounded
 from tools.console.preflight import _DISK
 from tools.console.process import log_size, tail
-from tools.console.roster import service_names
+from tools.console.services import service_names
 
 _FLOOD = 'import sys\nwhile True: sys.stderr.write("y" * 99 + "\\n")'
 

@@ -10,7 +10,7 @@ import pytest
 
 from tools.console.page_routes import Page, Redirect, publish
 from tools.console.pages import PageMissing, Shop, pages
-from tools.console.roster import service_names
+from tools.console.services import service_names
 
 SECRETS = {"Mail": Path("/shop/mail"), "Password of the administrator": Path("/shop/admin-password")}
 

@@ -15,15 +15,15 @@ import pytest
 
 from services import __version__
 from tools.console.broker import Broker
-from tools.console.folders import GENERATED
+from tools.console.environment import unknown
 from tools.console.lock import AlreadyRunning, FolderLock, holder
+from tools.console.paths import GENERATED
 from tools.console.ports import free_ports, is_free
 from tools.console.preflight import NotReady, examine, require
-from tools.console.roster import SOURCE, service_names
+from tools.console.services import SOURCE, service_names
 from tools.console.settings import ConsoleSettings
 from tools.console.state import Phase, ProcessState, StackState
 from tools.console.topology import Endpoint, endpoints, service_environment, shared_environment
-from tools.console.variables import unknown
 
 
 def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

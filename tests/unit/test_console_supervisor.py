@@ -21,10 +21,10 @@ from tests.limits import HANG_SECONDS
 from tools.console.errors import Refused
 from tools.console.logs import LIMIT
 from tools.console.process import Crash, PortTaken, Program, explanation, log_size, pause_before_restart, tail
-from tools.console.progress import Progress
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 from tools.console.state import Phase, StackState
 from tools.console.supervisor import Stack, Supervisor, Task, run
+from tools.console.terminal import Progress
 
 # A child that says in a shared file what happens to it, and answers to "ready" by making a file.
 _CHILD = """

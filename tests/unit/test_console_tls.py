@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chassis.credentials import Credentials
-from tools.console.tls import CertificateFolder, replace_file
+from tools.console.certificates import CertificateFolder, replace_file
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chassis.kernel import Caller, Role
 from chassis.v1.platform_errors import EtagMismatch
-from services.identity.domain import (
+from services.identity.account import (
     FAILURE_WINDOW,
     FAILURES_ALLOWED,
     GRACE,

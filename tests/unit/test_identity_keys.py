@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 from chassis.kernel import Role, SystemIds
 from chassis.testing import FakeClock
 from chassis.v1.platform_errors import Overloaded
-from services.identity.domain import User
+from services.identity.account import User
 from services.identity.keys import KeyRing, KeyUnreadable
 from services.identity.passwords import Passwords
 from services.identity.tokens import AccessTokens

@@ -9,7 +9,7 @@ from bookstore.inventory.v1.inventory_errors import ReservationMismatch, Reserva
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inventory.domain import Cause, Change, Line, Move, Reservation, State, promise, refusal_to_come
+from services.inventory.stock import Cause, Change, Line, Move, Reservation, State, promise, refusal_to_come
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TIME_TO_LIVE = timedelta(minutes=15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 from tools.new_service.names import Names, NameUnusable, singular, usable_names
 
 

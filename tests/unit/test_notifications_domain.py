@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from chassis.kernel import Money
-from services.notifications.domain import (
+from services.notifications.mailer import AddressRefused, Mail
+from services.notifications.notification import (
     HOPELESS,
     BoughtCopies,
     Failure,
@@ -19,9 +20,8 @@ from services.notifications.domain import (
     Purchase,
     State,
 )
-from services.notifications.letters import body
-from services.notifications.mailer import AddressRefused, Mail
 from services.notifications.settings import NotificationsSettings
+from services.notifications.templates import body
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

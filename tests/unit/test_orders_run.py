@@ -13,7 +13,7 @@ from chassis.testing import FakeClock
 from chassis.v1.platform_errors import DeadlinePassed
 from services.orders.order import Step
 from services.orders.ports import StepRefused
-from services.orders.run import Run, StepFailed
+from services.orders.saga_run import Run, StepFailed
 from services.orders.saga_store import Outcome
 from tests.unit.test_orders_domain import an_order
 

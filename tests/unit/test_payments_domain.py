@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from chassis.kernel import Money
 from chassis.testing import refused
-from services.payments.domain import (
+from services.payments.ledger import POSTINGS, Account, Balance, balanced, entry
+from services.payments.payment import (
     LEARNED,
     REACTIONS,
     Answer,
@@ -26,7 +27,6 @@ from services.payments.domain import (
     Status,
     Step,
 )
-from services.payments.ledger import POSTINGS, Account, Balance, balanced, entry
 
 Code = grpc.StatusCode
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

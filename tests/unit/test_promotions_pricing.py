@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from chassis.kernel import Money, total
 from services.promotions.basket import Item, PricedBasket, Reason
-from services.promotions.domain import Benefit, BuyXGetY, Condition, Percentage, Promotion, Terms
 from services.promotions.pricing import price_basket
+from services.promotions.promotion import Benefit, BuyXGetY, Condition, Percentage, Promotion, Terms
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 THREE_FOR_TWO = BuyXGetY(buy=2, free=1)

@@ -13,8 +13,8 @@ from chassis.channel import known_services
 from chassis.health import Health
 from chassis.testing import FakeClock
 from chassis.v1.platform_errors import DependencyUnavailable
-from services.storefront.domain import REQUIRED
-from services.storefront.shop_status import ShopStatus
+from services.storefront.availability import REQUIRED
+from services.storefront.status import ShopStatus
 
 WELL = Health(serving=True, version="1.2.3")
 DOWN = Health(serving=False, version="1.2.3", unavailable=("database",))

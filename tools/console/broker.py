@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.console.certificates import replace_file
 from tools.console.ports import LOOPBACK
-from tools.console.tls import replace_file
 
 _USER: Final = "bookstore"
 

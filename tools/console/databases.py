@@ -10,10 +10,10 @@ from chassis.database import Database
 from chassis.migrations import SchemaOutdated, check, migrate
 from chassis.settings import ChassisSettings
 from chassis.v1.platform_errors import StorageUnavailable
+from tools.console.environment import read
 from tools.console.errors import Refused
-from tools.console.roster import SOURCE, service_names
 from tools.console.serve import ServiceUnknown
-from tools.console.variables import read
+from tools.console.services import SOURCE, service_names
 
 
 class DatabaseMissing(Refused):

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import yaml
 
 from tools.console import binaries
+from tools.console.certificates import EDGE, replace_file
 from tools.console.endpoints import endpoints, write_endpoints
 from tools.console.errors import Refused
-from tools.console.folders import GENERATED, DataFolder
 from tools.console.local_replies import grpc_replies, json_replies
+from tools.console.paths import GENERATED, DataFolder
 from tools.console.ports import LOOPBACK, reachable
-from tools.console.roster import SOURCE
-from tools.console.tls import EDGE, replace_file
+from tools.console.services import SOURCE
 
 HAND_WRITTEN: Final = SOURCE / "envoy"
 _COLLECTOR: Final = "otlp"

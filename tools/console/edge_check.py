@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from tools.console.certificates import EDGE
 from tools.console.edge import Edge, configure, processes
 from tools.console.errors import Refused
-from tools.console.folders import GENERATED, DataFolder
+from tools.console.paths import GENERATED, DataFolder
 from tools.console.ports import LOOPBACK
 from tools.console.probes import EdgeProbe, EdgeRejected
-from tools.console.tls import EDGE
 
 _PATIENCE: Final = 60.0  # seconds
 _NO_SERVICE: Final = f"{LOOPBACK}:1"

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tools.console.findings import Finding
-from tools.console.folders import DataFolder
+from tools.console.paths import DataFolder
 from tools.console.settings import ConsoleSettings
 
 _WITHIN: Final = 6.0  # seconds for all probes together; a lookup of a name cannot be given a limit of its own

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.console.errors import Refused
-from tools.console.folders import GENERATED
+from tools.console.paths import GENERATED
 
 if TYPE_CHECKING:
     from tools.console.settings import ConsoleSettings
@@ -50,7 +50,7 @@ def prepare(
 
 
 def _services(incomplete: str) -> list[str]:
-    from tools.console.roster import service_names
+    from tools.console.services import service_names
 
     return [name for name in service_names() if name.startswith(incomplete)]
 
@@ -63,9 +63,9 @@ def up(
     with _plain_refusals():
         from tools.console.lock import FolderLock
         from tools.console.preflight import require
-        from tools.console.progress import Progress
         from tools.console.stack import assemble
         from tools.console.supervisor import run
+        from tools.console.terminal import Progress
 
         settings = load_settings()
         warnings = tuple(map(str, require(settings)))
@@ -91,8 +91,8 @@ def serve(
 ) -> None:
     """Serves one service in this process, with its settings from the environment."""
     with _plain_refusals():
+        from tools.console.environment import require
         from tools.console.serve import serve as serve_one
-        from tools.console.variables import require
 
         require("console", "chassis", service)
 
@@ -120,13 +120,13 @@ def seed(
 ) -> None:
     """Fills the running shop with books, stock and demo customers; repeating it changes nothing."""
     with _plain_refusals():
-        from tools.console import opening
+        from tools.console import first_run
 
         settings = load_settings()
-        if opening.ensure_administrator(settings):
-            typer.echo(f"{opening.ADMINISTRATOR}: password in {settings.folder.administrator_password}")
+        if first_run.ensure_administrator(settings):
+            typer.echo(f"{first_run.ADMINISTRATOR}: password in {settings.folder.administrator_password}")
         if not administrator_only:
-            typer.echo(opening.stock_shelves(settings))
+            typer.echo(first_run.stock_shelves(settings))
 
 
 @app.command()
@@ -142,8 +142,8 @@ def status() -> None:
     3: DEGRADED.
     """
     with _plain_refusals():
-        from tools.console.progress import Progress
         from tools.console.status import EXIT_CODES, MEANING, current, proportional_bytes
+        from tools.console.terminal import Progress
 
         folder = load_settings().folder
         shop = current(folder)
@@ -164,8 +164,8 @@ def status() -> None:
 def doctor() -> None:
     """Names what is missing, taken or out of reach and what to do about it. Exit code 1 unless all is well."""
     with _plain_refusals():
+        from tools.console.environment import SettingsInvalid
         from tools.console.preflight import examine
-        from tools.console.variables import SettingsInvalid
 
         try:
             settings = load_settings()
@@ -192,9 +192,9 @@ def token(user: Annotated[str, typer.Argument(help="An email address, or a resou
             raise Refused("tokens are printed in development only; sign in with POST /v1/sessions")
         from chassis.kernel import ServiceError
         from chassis.settings import ChassisSettings
-        from services.identity.development import mint_access_token
+        from services.identity.bootstrap import mint_access_token
         from tools.console.databases import plain_storage
-        from tools.console.variables import read
+        from tools.console.environment import read
 
         settings = read(ChassisSettings)
         try:

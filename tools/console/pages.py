@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from swagger_ui_bundle import swagger_ui_path
 
 from tools.console.errors import Refused
-from tools.console.folders import GENERATED
 from tools.console.page_routes import Page, Redirect
-from tools.console.roster import SOURCE
+from tools.console.paths import GENERATED
+from tools.console.services import SOURCE
 
 _SOURCES: Final = SOURCE / "envoy" / "pages"
 _HTML: Final = "text/html; charset=utf-8"

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from tools.console import binaries
+from tools.console.environment import BadValue, bad_values, unknown
 from tools.console.errors import Refused
 from tools.console.external import examine_external
 from tools.console.findings import Finding
-from tools.console.folders import GENERATED
 from tools.console.lock import holder
+from tools.console.paths import GENERATED
 from tools.console.ports import is_ours, obstacle
-from tools.console.roster import service_names
+from tools.console.services import service_names
 from tools.console.settings import ConsoleSettings
-from tools.console.variables import BadValue, bad_values, unknown
 
 _PYTHON: Final = (3, 11)
 _SQLITE: Final = (3, 35)  # the first with RETURNING

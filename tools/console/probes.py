@@ -14,8 +14,8 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from chassis.health import Health, read_health
+from tools.console.certificates import CONSOLE, CertificateFolder
 from tools.console.errors import Refused
-from tools.console.tls import CONSOLE, CertificateFolder
 
 NATS_BANNER: Final = b"INFO "
 """How a NATS server begins every connection."""

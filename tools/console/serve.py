@@ -11,7 +11,7 @@ import sys
 
 import services
 from tools.console.errors import Refused
-from tools.console.roster import service_names
+from tools.console.services import service_names
 
 
 class ServiceUnknown(Refused):

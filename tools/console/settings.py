@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.settings import LogLevel
-from tools.console.folders import DataFolder
-from tools.console.variables import SettingsInvalid, bad_values, read
+from tools.console.environment import SettingsInvalid, bad_values, read
+from tools.console.paths import DataFolder
 
 _DATABASES: Final = ("postgresql", "sqlite")
 

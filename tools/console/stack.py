@@ -10,14 +10,15 @@ from chassis.settings import ChassisSettings
 from tools.console import binaries
 from tools.console.broker import Broker
 from tools.console.edge import Edge, configure
+from tools.console.environment import read
 from tools.console.external import address
-from tools.console.opening import ADMINISTRATOR
+from tools.console.first_run import ADMINISTRATOR
 from tools.console.page_routes import publish
 from tools.console.pages import Shop, pages
 from tools.console.ports import LOOPBACK, free_ports, reachable
 from tools.console.probes import NATS_BANNER, BannerProbe, EdgeDrain, EdgeProbe, HealthProbe
 from tools.console.process import Program
-from tools.console.roster import service_names
+from tools.console.services import service_names
 from tools.console.settings import ConsoleSettings
 from tools.console.supervisor import Stack, Task
 from tools.console.topology import (
@@ -27,7 +28,6 @@ from tools.console.topology import (
     service_environment,
     shared_environment,
 )
-from tools.console.variables import read
 
 BROKER: Final = "nats"
 EDGE_PROCESS: Final = "envoy"

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.storefront.domain import State, service_state, shop_state
+from services.storefront.availability import State, service_state, shop_state
 from tools.console.errors import Refused
 from tools.console.external import remedy_for
-from tools.console.folders import DataFolder
 from tools.console.lock import holder
+from tools.console.paths import DataFolder
 from tools.console.probes import NATS_BANNER, BannerProbe, HealthProbe
 from tools.console.stack import BROKER, EDGE_PROCESS
 from tools.console.state import ProcessState, StackState

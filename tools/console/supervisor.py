@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 
 from tools.console.logs import keep_bounded
 from tools.console.process import ManagedProcess, PortTaken, Program, run_to_end, tail
-from tools.console.progress import Progress
 from tools.console.state import StackState
+from tools.console.terminal import Progress
 
 _BROKER_WITHIN: Final = 15.0  # seconds a start may take before it counts as failed
 _SERVICE_WITHIN: Final = 60.0

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tools.console.folders import GENERATED
+from tools.console.certificates import CONSOLE, EDGE
+from tools.console.paths import GENERATED
 from tools.console.ports import LOOPBACK, free_ports
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 from tools.console.settings import ConsoleSettings
-from tools.console.tls import CONSOLE, EDGE
 
 _MMAP_THRESHOLD_BYTES: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 3  # leaves time for everything else within the 10 s that stopping a stack may take

@@ -12,7 +12,7 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined
 
 from tools.console.errors import Refused
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 from tools.new_service.names import Names, usable_names
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")

@@ -12,7 +12,7 @@ from bookstore.catalog.v1.book_pb2 import Book
 from bookstore.catalog.v1.catalog_errors import BookExists, IsbnTaken
 
 from chassis.database import Database
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import ANONYMOUS, Money, SystemIds
 from chassis.migrations import drift
 from chassis.outbox import Outbox
@@ -61,7 +61,9 @@ def database(database_url: str) -> Iterator[Database]:
 def edit(database: Database) -> EditBook:
     clock, ids = FakeClock(datetime(2026, 1, 2, tzinfo=UTC)), SystemIds()
     outbox = Outbox(clock, ids, source="//bookstore/catalog")
-    return EditBook(answers=Answers(database, clock), accounts=AllActive(), clock=clock, ids=ids, outbox=outbox)
+    return EditBook(
+        answers=IdempotencyStore(database, clock), accounts=AllActive(), clock=clock, ids=ids, outbox=outbox
+    )
 
 
 def create(edit: EditBook, edition: Edition, book_id: str) -> Book:

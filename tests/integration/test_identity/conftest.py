@@ -15,7 +15,7 @@ from sqlalchemy import insert
 from chassis.testing import FakeClock, Served, running
 from services.identity.app import build
 from services.identity.store import USERS
-from tests.integration.test_identity.stand import a_user
+from tests.integration.test_identity.harness import a_user
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from sqlalchemy import select
 
 from chassis.schema import OUTBOX
 from chassis.testing import FakeClock, Served, refused
-from tests.integration.test_identity.stand import PASSWORD, a_user, events, outcome, roles
+from tests.integration.test_identity.harness import PASSWORD, a_user, events, outcome, roles
 
 Code = grpc.StatusCode
 

@@ -23,7 +23,7 @@ from sqlalchemy import insert, select, update
 
 from chassis.testing import FakeClock, Served, refused
 from services.identity.store import USERS
-from tests.integration.test_identity.stand import PASSWORD, events, roles
+from tests.integration.test_identity.harness import PASSWORD, events, roles
 
 Code = grpc.StatusCode
 

@@ -19,14 +19,14 @@ from chassis.outbox import Outbox
 from chassis.paging import PageRequest
 from chassis.settings import ChassisSettings, Environment
 from chassis.testing import FakeClock, migrated_database
-from services.identity import development, store
-from services.identity.accounts import Accounts, Profile
+from services.identity import bootstrap, store
+from services.identity.account import User
 from services.identity.authentication import Authentication
-from services.identity.domain import User
+from services.identity.edit_account import Accounts, Profile
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
 from services.identity.queries import UserQueries
-from services.identity.sessions import Sessions
+from services.identity.session import Sessions
 from services.identity.tokens import AccessTokens
 
 PASSWORD = "correct horse battery"
@@ -130,24 +130,24 @@ class TestDevelopment:
         return ChassisSettings(data_dir=tmp_path, database_url=migrated_database("identity", tmp_path / "db"))
 
     def test_the_first_administrator_is_made_once(self, settings: ChassisSettings, tmp_path: Path) -> None:
-        assert development.ensure_administrator(settings, "Admin@bookstore.example", PASSWORD)
-        assert not development.ensure_administrator(settings, "admin@bookstore.example", "another password")
-        token = development.mint_access_token(settings, "admin@bookstore.example")
+        assert bootstrap.ensure_administrator(settings, "Admin@bookstore.example", PASSWORD)
+        assert not bootstrap.ensure_administrator(settings, "admin@bookstore.example", "another password")
+        token = bootstrap.mint_access_token(settings, "admin@bookstore.example")
         keys = KeySet.import_key_set(json.loads(KeyRing(tmp_path / "keys", FakeClock()).published()))
         claims = jwt.decode(token, keys, algorithms=["ES256"]).claims
         assert claims["roles"] == ["admin", "customer", "staff"]
-        again = jwt.decode(development.mint_access_token(settings, claims["sub"]), keys, algorithms=["ES256"])
+        again = jwt.decode(bootstrap.mint_access_token(settings, claims["sub"]), keys, algorithms=["ES256"])
         assert again.claims["sub"] == claims["sub"]
 
     def test_no_token_for_nobody_and_none_in_production(self, settings: ChassisSettings) -> None:
         for user in ("users/nobody", "nobody@example.com"):
             with pytest.raises(UserNotFound):
-                development.mint_access_token(settings, user)
+                bootstrap.mint_access_token(settings, user)
         production = settings.model_copy(update={"environment": Environment.PRODUCTION})
-        with pytest.raises(development.DevelopmentOnly):
-            development.mint_access_token(production, "users/nobody")
+        with pytest.raises(bootstrap.DevelopmentOnly):
+            bootstrap.mint_access_token(production, "users/nobody")
 
     def test_a_database_without_tables_is_named(self, tmp_path: Path) -> None:
         settings = ChassisSettings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}")
         with pytest.raises(SchemaOutdated):
-            development.mint_access_token(settings, "users/1")
+            bootstrap.mint_access_token(settings, "users/1")

@@ -27,7 +27,7 @@ from sqlalchemy import Table, func, select, update
 from chassis.errors import STATUS_METADATA_KEY
 from chassis.testing import FakeClock, Refusal, Served, refused
 from services.identity.store import REFRESH_TOKENS, SESSIONS, SIGN_IN_FAILURES, USERS
-from tests.integration.test_identity.stand import EMAIL, PASSWORD
+from tests.integration.test_identity.harness import EMAIL, PASSWORD
 
 Code = grpc.StatusCode
 

@@ -26,15 +26,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func, select
 
 from chassis.database import Database
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import ANONYMOUS, SystemIds
 from chassis.outbox import Outbox
 from chassis.testing import FakeClock, migrated_database
 from services.inventory import store
 from services.inventory.adjust_stock import AdjustStock
-from services.inventory.domain import Adjustment, Cause, Reservation, State, Stock
 from services.inventory.expire_reservations import ExpireReservations
 from services.inventory.reserve_stock import ReserveStock
+from services.inventory.stock import Adjustment, Cause, Reservation, State, Stock
 
 BOOKS = st.sampled_from(["a", "b"])
 ORDERS = st.sampled_from(["o1", "o2", "o3"])
@@ -62,7 +62,7 @@ class Shelves(RuleBasedStateMachine):
         outbox = Outbox(self.clock, SystemIds(), source="//bookstore/inventory")
         shared: Any = {
             "database": self.database,
-            "answers": Answers(self.database, self.clock),
+            "answers": IdempotencyStore(self.database, self.clock),
             "clock": self.clock,
             "outbox": outbox,
         }

@@ -17,7 +17,7 @@ from bookstore.inventory.v1.reservation_pb2 import Reservation
 
 from chassis.database import Database
 from chassis.errors import remote_error
-from chassis.idempotency import Answers
+from chassis.idempotency import IdempotencyStore
 from chassis.kernel import Caller, Role, SystemIds
 from chassis.migrations import drift
 from chassis.outbox import Outbox
@@ -25,10 +25,10 @@ from chassis.paging import PageRequest
 from chassis.testing import FakeClock, Served
 from services.inventory import stock_ledger, store
 from services.inventory.adjust_stock import AdjustStock
-from services.inventory.domain import Adjustment, Cause, Move, State
 from services.inventory.expire_reservations import ExpireReservations
 from services.inventory.queries import InventoryQueries, StockQuery
 from services.inventory.reserve_stock import ReserveStock
+from services.inventory.stock import Adjustment, Cause, Move, State
 from tests.integration.test_inventory.stocks import adjust, commit, counts, release, reserve
 
 BUYERS, COPIES = 40, 10
@@ -99,7 +99,7 @@ class Shop:
         outbox = Outbox(self.clock, SystemIds(), source="//bookstore/inventory")
         shared: Any = {
             "database": database,
-            "answers": Answers(database, self.clock),
+            "answers": IdempotencyStore(database, self.clock),
             "clock": self.clock,
             "outbox": outbox,
         }

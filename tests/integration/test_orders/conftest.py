@@ -11,7 +11,7 @@ from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 from chassis.testing import FakeClock, Served, running
 from services.orders.app import assemble
 from tests.integration.test_orders.fakes import Shop
-from tests.integration.test_orders.stand import BUYER, CART
+from tests.integration.test_orders.harness import BUYER, CART
 
 
 @pytest.fixture

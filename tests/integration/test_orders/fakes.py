@@ -21,7 +21,7 @@ from chassis.kernel import Money
 from chassis.v1.platform_errors import DependencyUnavailable, Unexpected
 from services.orders.order import Order
 from services.orders.order_lines import Copies
-from services.orders.ports import Basket, PricedBasket, Remotes, StepRefused, StepUnfinished
+from services.orders.ports import Basket, PricedBasket, RemoteServices, StepRefused, StepUnfinished
 from services.orders.remotes import priced
 from tests.money import euros
 
@@ -351,9 +351,9 @@ class Shop:
         self.payments = FakePayments(self.faults)
 
     @property
-    def remotes(self) -> Remotes:
+    def remotes(self) -> RemoteServices:
         """The ports."""
-        return Remotes(
+        return RemoteServices(
             carts=self.carts, prices=self.prices, stock=self.stock, coupons=self.coupons, payments=self.payments
         )
 

@@ -38,7 +38,7 @@ from chassis.service import Runtime, Service, Servicer
 from chassis.testing import TEST_TOKENS, running
 from chassis.v1.platform_errors import DeadlinePassed, DependencyUnavailable, Overloaded, Unexpected
 from services.orders.order import Order
-from services.orders.ports import Basket, Remotes, StepRefused, StepUnfinished
+from services.orders.ports import Basket, RemoteServices, StepRefused, StepUnfinished
 from services.orders.remotes import connect
 from tests.money import euros
 from tests.unit.test_orders_domain import a_line, an_order
@@ -84,7 +84,7 @@ class Others:
     def __init__(self) -> None:
         self.answer: Message | ServiceError = Cart()
         self.request: Any = None
-        self.remotes: Remotes
+        self.remotes: RemoteServices
         self.user = ""
 
     def build(self, name: str) -> Callable[[Runtime], Service]:

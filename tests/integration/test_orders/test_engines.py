@@ -15,7 +15,7 @@ from bookstore.orders.v1.orders_requests_pb2 import RefundOrderRequest
 from chassis.migrations import drift
 from services.orders import store
 from tests.integration.test_orders.fakes import Fault, Shop
-from tests.integration.test_orders.stand import CART, Machine, wish
+from tests.integration.test_orders.harness import CART, Machine, wish
 from tests.sql import sql_of
 
 TOTAL = 2 * 999 + 333

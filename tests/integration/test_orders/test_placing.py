@@ -22,7 +22,7 @@ from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 
 from chassis.testing import Served, refused
 from tests.integration.test_orders.fakes import Shop
-from tests.integration.test_orders.stand import ADDRESS, BUYER, CART, TOTAL, published, wish
+from tests.integration.test_orders.harness import ADDRESS, BUYER, CART, TOTAL, published, wish
 from tests.money import euros
 
 Code = grpc.StatusCode

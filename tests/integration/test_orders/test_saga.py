@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from services.orders.store import SAGA_STEPS
 from tests.integration.test_orders.fakes import Fault, Shop
-from tests.integration.test_orders.stand import CART, Machine, wish
+from tests.integration.test_orders.harness import CART, Machine, wish
 
 STEPS = ("reserve", "redeem", "authorize", "commit", "capture")
 BOOKS = {"books/dune": 2, "books/emma": 1, "books/ebook": 1}

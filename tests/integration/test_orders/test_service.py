@@ -21,7 +21,7 @@ from bookstore.orders.v1.orders_service_pb2_grpc import OrderServiceStub
 
 from chassis.testing import FakeClock, Served, refused
 from tests.integration.test_orders.fakes import Shop
-from tests.integration.test_orders.stand import TOTAL, published, request_id, wish
+from tests.integration.test_orders.harness import TOTAL, published, request_id, wish
 from tests.limits import HANG_SECONDS
 from tests.money import euros
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tools.console.tls import replace_file
+from tools.console.certificates import replace_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

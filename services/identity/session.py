@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 from chassis.database import Database
 from chassis.kernel import Caller, Clock, Ids, resource_id
 from services.identity import session_store, store
+from services.identity.account import FAILURE_WINDOW, Session, User
 from services.identity.authentication import Authentication
-from services.identity.digests import digest
-from services.identity.domain import FAILURE_WINDOW, Session, User
+from services.identity.hashing import digest
 from services.identity.store import Credentials
 from services.identity.tokens import AccessTokens
 

@@ -6,7 +6,7 @@ from string import Template
 from typing import Final
 
 from chassis.kernel import total
-from services.notifications.domain import BoughtCopies, Kind, Notification, Purchase
+from services.notifications.notification import BoughtCopies, Kind, Notification, Purchase
 
 _ORDER_CONFIRMED: Final = Template("""\
 Hello $name,

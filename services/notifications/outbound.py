@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from chassis.database import announce
+from chassis.database import notify_on_commit
 from chassis.kernel import Clock, Ids
 from services.notifications import store
-from services.notifications.domain import Notification, Purchase
+from services.notifications.notification import Notification, Purchase
 
 
-class Queueing:
+class OutboundMail:
     """Turns what happened into mails that are to be sent."""
 
     def __init__(self, *, clock: Clock, ids: Ids) -> None:
@@ -23,4 +23,4 @@ class Queueing:
         """Queues the mail that an order is confirmed, once per order, and wakes who sends it."""
         notification = Notification.of_confirmation(self._ids.new(), user, purchase, now=self._clock.now(), trace=trace)
         if store.add_notification(tx, notification):
-            announce(tx)
+            notify_on_commit(tx)

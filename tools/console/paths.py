@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tools.console.roster import SOURCE
-from tools.console.tls import CertificateFolder
+from tools.console.certificates import CertificateFolder
+from tools.console.services import SOURCE
 
 GENERATED: Final = SOURCE / "generated"
 """What `make protos` writes; also a source root."""

@@ -11,18 +11,18 @@ from bookstore.payments.v1.payments_errors import ProviderTimeout, ProviderUnava
 
 from chassis.database import Database
 from chassis.kernel import Money
-from services.payments.domain import Charge, Payment, Reaction, Step
+from services.payments.journal import PaymentJournal
+from services.payments.payment import Charge, Payment, Reaction, Step
 from services.payments.provider import PaymentProvider
-from services.payments.recording import Recording
 from services.payments.store import Task
 
 _log = structlog.get_logger(__name__)
 
 
-class Collecting:
+class PaymentProcessor:
     """The steps of the checkout and of what follows it."""
 
-    def __init__(self, *, database: Database, recording: Recording, provider: PaymentProvider) -> None:
+    def __init__(self, *, database: Database, recording: PaymentJournal, provider: PaymentProvider) -> None:
         self._database = database
         self._recording = recording
         self._provider = provider

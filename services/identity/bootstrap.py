@@ -15,9 +15,9 @@ from chassis.migrations import check
 from chassis.outbox import Outbox
 from chassis.settings import ChassisSettings, Environment
 from services.identity import store
-from services.identity.accounts import Accounts, Profile
+from services.identity.account import User, normal_email
 from services.identity.app import KEYS_FOLDER
-from services.identity.domain import User, normal_email
+from services.identity.edit_account import Accounts, Profile
 from services.identity.keys import KeyRing
 from services.identity.passwords import Passwords
 from services.identity.tokens import AccessTokens

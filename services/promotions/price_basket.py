@@ -13,8 +13,8 @@ from chassis.database import Database
 from chassis.kernel import Clock, Money
 from services.promotions import store
 from services.promotions.basket import Item, PricedBasket
-from services.promotions.domain import Promotion, Stage
 from services.promotions.pricing import price_basket
+from services.promotions.promotion import Promotion, Stage
 from services.promotions.remotes import Catalog
 
 
@@ -46,7 +46,7 @@ class BasketQuote:
     missing_books: tuple[str, ...]
 
 
-class Quoting:
+class BasketPricing:
     """Prices baskets: one statement and one call to the catalog each."""
 
     def __init__(

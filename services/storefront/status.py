@@ -14,8 +14,8 @@ from bookstore.ops.v1.status_pb2 import ServiceStatus, Status
 from chassis.health import Health
 from chassis.kernel import Clock, ServiceError
 from chassis.wire import timestamp
-from services.storefront.clients import HealthChecks
-from services.storefront.domain import REQUIRED, State, service_state, shop_state
+from services.storefront.availability import REQUIRED, State, service_state, shop_state
+from services.storefront.remotes import HealthChecks
 
 _FRESH: Final = timedelta(seconds=1)
 

@@ -35,13 +35,13 @@ from joserfc import jwk, jwt
 
 from chassis.credentials import Credentials
 from tests.limits import HANG_SECONDS
+from tools.console.certificates import EDGE
 from tools.console.edge import Edge, configure, processes
-from tools.console.folders import GENERATED, DataFolder
 from tools.console.page_routes import publish
 from tools.console.pages import Shop, pages
+from tools.console.paths import GENERATED, DataFolder
 from tools.console.ports import free_ports
 from tools.console.probes import EdgeProbe
-from tools.console.tls import EDGE
 
 ISSUER = "https://bookstore.example"
 UNREACHABLE = "127.0.0.1:1"

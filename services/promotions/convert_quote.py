@@ -9,7 +9,7 @@ from bookstore.promotions.v1 import quote_pb2
 from chassis.kernel import Money
 from chassis.wire import money_message
 from services.promotions.basket import Outcome, PricedLine, Reason
-from services.promotions.quoting import BasketQuote, CouponOutcome, CouponState
+from services.promotions.price_basket import BasketQuote, CouponOutcome, CouponState
 
 _REASONS: Final = {reason: quote_pb2.PromotionOutcome.Reason.Value(f"REASON_{reason}") for reason in Reason}
 _COUPON_STATES: Final = {state: quote_pb2.CouponOutcome.State.Value(f"STATE_{state}") for state in CouponState}

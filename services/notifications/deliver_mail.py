@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from chassis.database import Database
 from chassis.kernel import Clock, ServiceError
 from chassis.tracing import TRACEPARENT, event_span
-from services.notifications import letters, store
-from services.notifications.domain import Failure, Notification, State
+from services.notifications import store, templates
 from services.notifications.mailer import AddressRefused, Mail, Mailer, MailerUnavailable
+from services.notifications.notification import Failure, Notification, State
 from services.notifications.remotes import Directory
 
 _MOST_PER_RUN: Final = 100
@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
 
 
-class Delivering:
+class MailDelivery:
     """The worker's work; several processes may do it at once, since each mail is claimed first."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Delivering:
             sender=self._sender,
             recipient=addressee.email,
             subject=notification.subject,
-            body=letters.body(notification, addressee.display_name),
+            body=templates.body(notification, addressee.display_name),
             time=notification.create_time,
         )
         try:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from chassis.settings import ChassisSettings
+from tools.console.certificates import replace_file
+from tools.console.environment import read
 from tools.console.ports import reachable
 from tools.console.settings import ConsoleSettings
-from tools.console.tls import replace_file
-from tools.console.variables import read
 
 ADMINISTRATOR: Final = "admin@bookstore.example"
 _PASSWORD_BYTES: Final = 18  # 144 random bits, 24 characters
@@ -22,7 +22,7 @@ def ensure_administrator(settings: ConsoleSettings) -> bool:
     The password stands in the file before the account exists, so that a crash between the two loses nothing. Somebody
     who has noted the password may delete the file: it does not come back. Raises DatabaseMissing, SettingsInvalid.
     """
-    from services.identity import development
+    from services.identity import bootstrap
     from tools.console.databases import plain_storage
 
     chassis = read(ChassisSettings)
@@ -31,7 +31,7 @@ def ensure_administrator(settings: ConsoleSettings) -> bool:
     if password_is_new:
         replace_file(file, secrets.token_urlsafe(_PASSWORD_BYTES).encode(), mode=0o600)
     with plain_storage(chassis):
-        created = development.ensure_administrator(chassis, ADMINISTRATOR, file.read_text(encoding="ascii").strip())
+        created = bootstrap.ensure_administrator(chassis, ADMINISTRATOR, file.read_text(encoding="ascii").strip())
     if password_is_new and not created:
         file.unlink()
     return created
@@ -42,13 +42,13 @@ def stock_shelves(settings: ConsoleSettings) -> str:
 
     Returns what was done, for the reader.
     """
-    from services.identity import development
+    from services.identity import bootstrap
     from tools.console.seed import seed
 
     report = seed(
         target=f"{reachable(settings.bind)}:{settings.grpc_port}",
         data_dir=settings.folder.path,
-        token=development.mint_access_token(read(ChassisSettings), ADMINISTRATOR),
+        token=bootstrap.mint_access_token(read(ChassisSettings), ADMINISTRATOR),
     )
     replace_file(settings.folder.seeded, f"{datetime.now(UTC).isoformat()}\n".encode(), mode=0o600)
     return str(report)

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsError
 
 from chassis.settings import problem_of
 from tools.console.errors import Refused
-from tools.console.roster import SOURCE
+from tools.console.services import SOURCE
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 

@@ -17,7 +17,7 @@ from chassis.kernel import Caller, Clock, Ids, Role, resource_id
 from chassis.outbox import Outbox
 from chassis.v1.platform_errors import RoleRequired
 from services.identity import events, session_store, store
-from services.identity.domain import User, may_see, normal_email
+from services.identity.account import User, may_see, normal_email
 
 _COLLECTION = "users"
 

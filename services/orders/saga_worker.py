@@ -13,7 +13,7 @@ from datetime import timedelta
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from chassis.database import Database, announce
+from chassis.database import Database, notify_on_commit
 from chassis.kernel import Clock
 from chassis.outbox import Outbox
 from services.orders import saga_store, store
@@ -35,7 +35,7 @@ class Decision:
     goes_on: bool = True
 
 
-class Claims:
+class OrderLeases:
     """The orders that somebody works on."""
 
     def __init__(self, database: Database, *, clock: Clock, outbox: Outbox, duration: timedelta) -> None:
@@ -49,11 +49,11 @@ class Claims:
         return self._database.read(lambda connection: store.find_order(connection, order_id))
 
     def take(self, order_id: str) -> Order | None:
-        """Claims the order; None when nothing is left to do, somebody is at it, or it is too early."""
+        """OrderLeases the order; None when nothing is left to do, somebody is at it, or it is too early."""
         return self._database.transact(lambda tx: self._taken(tx, order_id))
 
     def take_next(self) -> Order | None:
-        """Claims the order that is due longest; None when there is none."""
+        """OrderLeases the order that is due longest; None when there is none."""
         if self._database.read(lambda connection: saga_store.next_due(connection, self._clock.now())) is None:
             return None  # the usual case costs one read and no commit
         return self._database.transact(self._next_taken)
@@ -75,7 +75,7 @@ class Claims:
             saga_store.close_refunds(tx, order.id)
         if decision.event is not None:
             self._outbox.append(tx, decision.event(after), aggregate=after.name, version=after.version)
-        announce(tx)
+        notify_on_commit(tx)
         return after
 
     def _next_taken(self, tx: Connection) -> Order | None:

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 _KEY: Final = "chassis.announced"
 
 
-def announce(tx: Connection) -> None:
+def notify_on_commit(tx: Connection) -> None:
     """Asks that the listeners of `Database.on_commit` are told when this transaction has committed."""
     tx.info[_KEY] = True
 
 
-def take_announcement(tx: Connection) -> bool:
+def take_notification(tx: Connection) -> bool:
     """Whether the transaction was announced; forgets it, since the connection serves other transactions next."""
     return bool(tx.info.pop(_KEY, False))

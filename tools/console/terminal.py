@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from services.storefront.domain import State
+from services.storefront.availability import State
 from tools.console.state import Phase, ProcessState, StackState
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from chassis.kernel import Backoff, Clock, Money
 from chassis.outbox import Outbox
 from chassis.v1.platform_errors import RequestIdReused
 from services.payments import events, store
-from services.payments.domain import Answer, Charge, Payment, Reaction, State, Step, payment_name
+from services.payments.payment import Answer, Charge, Payment, Reaction, State, Step, payment_name
 from services.payments.store import Task
 
 _FIRST_DUE: Final = timedelta(seconds=10)
@@ -32,7 +32,7 @@ _MOVED: Final[Mapping[State, Step]] = {
 """The step by which money moved when a payment came to a state."""
 
 
-class Recording:
+class PaymentJournal:
     """The books of the shop."""
 
     def __init__(self, *, clock: Clock, outbox: Outbox) -> None:
