@@ -15,9 +15,10 @@ DOCUMENTS = [path for pattern in PATTERNS for path in sorted(ROOT.glob(pattern))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_line_is_longer_than_120_characters_but_rows_of_tables(document: Path) -> None:
+def test_no_line_is_longer_than_120_characters_but_rows_of_tables_beside_the_readme(document: Path) -> None:
     lines = document.read_text(encoding="utf-8").splitlines()
-    long = [number for number, line in enumerate(lines, 1) if len(line) > 120 and not line.startswith("|")]
+    in_tables = document.name != "README.md" or document.parent != ROOT
+    long = [n for n, line in enumerate(lines, 1) if len(line) > 120 and not (in_tables and line.startswith("|"))]
     assert not long, f"{document.name}: lines {long}"
 
 

@@ -160,7 +160,7 @@ def test_every_command_it_names_exists(bookstore: Bookstore) -> None:
 
 
 def test_it_stays_short_and_its_links_lead_somewhere() -> None:
-    assert len(README.splitlines()) <= 270
+    assert len(README.splitlines()) <= 275
     for page in (ROOT / "README.md", ROOT / "docs" / "clients.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert link.startswith("http") or (page.parent / link).exists(), link
