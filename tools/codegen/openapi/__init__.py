@@ -30,7 +30,8 @@ def document(contract: Contract) -> dict[str, Any]:
     external = [method for method in contract.methods if method.external and method.routes]
     services = {method.descriptor.containing_service.full_name: method for method in external}
     schemas = Schemas(contract, [method.descriptor.output_type for method in external])
-    operations = paths(external, schemas, Examples(contract), reasons(contract))
+    known = reasons(contract)
+    operations = paths(external, schemas, Examples(contract), known)
     error = error_response(contract, schemas)
     return {
         "openapi": "3.1.0",
@@ -52,7 +53,7 @@ def document(contract: Contract) -> dict[str, Any]:
         "paths": operations,
         "components": {
             "schemas": schemas.components(),
-            "responses": named_responses(error),
+            "responses": named_responses(error, external, known),
             "securitySchemes": {SECURITY_SCHEME: _TOKEN},
         },
     }

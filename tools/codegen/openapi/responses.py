@@ -1,7 +1,7 @@
 """The errors of each operation: a named response per HTTP status, and at each operation the reasons it can carry."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tools.codegen.contract import Method
@@ -22,12 +22,14 @@ _NAMES = {
 """Names of the responses: the phrases of RFC 9110 for each status that a service's error can have."""
 
 
-def named_responses(error: dict[str, Any]) -> dict[str, Any]:
-    """Components: `Error`, the response of every error, and one of the same schema per status."""
+def named_responses(error: dict[str, Any], methods: Iterable[Method], known: Sequence[Reason]) -> dict[str, Any]:
+    """Components: `Error`, the response of every error, and one of the same schema per status that a method has."""
+    used = {status for method in methods for status in error_responses(method, known)}
     content = {"application/json": {"schema": error["content"]["application/json"]["schema"]}}
     named = {
         name: {"description": f"An error with the HTTP status {status}.", "content": content}
         for status, name in _NAMES.items()
+        if str(status) in used
     }
     return {"Error": error, **named}
 
