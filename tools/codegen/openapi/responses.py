@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from tools.codegen.contract import Method
@@ -21,6 +22,9 @@ _NAMES = {
 }
 """Names of the responses: the phrases of RFC 9110 for each status that a service's error can have."""
 
+_EVERYWHERE = (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS)
+"""What a client can bring about at any operation; other errors that every RPC can return are left to `default`."""
+
 
 def named_responses(error: dict[str, Any], methods: Iterable[Method], known: Sequence[Reason]) -> dict[str, Any]:
     """Components: `Error`, the response of every error, and one of the same schema per status that a method has."""
@@ -35,12 +39,13 @@ def named_responses(error: dict[str, Any], methods: Iterable[Method], known: Seq
 
 
 def error_responses(method: Method, known: Sequence[Reason]) -> dict[str, Any]:
-    """The responses of an operation by status, with the reasons that are particular to it.
+    """The responses of an operation by status, with the reasons that it can have.
 
-    What every RPC can return is left to the response `default`. Raises ContractError as `listed` does.
+    Raises ContractError as `listed` does.
     """
     by_status: defaultdict[int, list[Reason]] = defaultdict(list)
-    for reason in (*listed(method, known), *implied(method, known)):
+    everywhere = [one for one in known if one.implied.every_rpc and one.http_status in _EVERYWHERE]
+    for reason in (*listed(method, known), *implied(method, known), *everywhere):
         by_status[reason.http_status].append(reason)
     return {
         str(status): {
