@@ -62,7 +62,7 @@ def _grouped(folder: Path) -> float:
 
 
 def _each(folder: Path) -> float:
-    """The strongest plain rival: the same engine, one held connection behind a lock, so nobody polls for the file."""
+    """The strongest plain rival: the same engine, one held connection behind a lock, so no writer polls the file."""
     engine = open_sqlite(make_url(f"sqlite:///{folder / 'each.sqlite3'}"))
     _metadata.create_all(engine)
     lock = threading.Lock()

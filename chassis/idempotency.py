@@ -1,10 +1,10 @@
-"""Answers by request_id: a repeated request gets the first answer, and its effect happens once.
+"""Responses by request_id: a repeated request gets the first response, and its effect happens once.
 
-The answer is stored in the transaction of the effect, under the caller, the method and a digest of the request_id,
+The response is stored in the transaction of the effect, under the caller, the method and a digest of the request_id,
 with a fingerprint of the request. Only success is remembered.
 
 Anonymous callers share one name, so their request_id is all that keeps a response theirs: it must be a random UUID
-(version 4), which nobody can guess. The same holds for a request with a secret, such as a password: the secret is part
+(version 4), which cannot be guessed. The same holds for a request with a secret, such as a password: the secret is part
 of the fingerprint, and the request_id, which is not stored, is the key without which no password can be tried on it.
 """
 

@@ -46,7 +46,7 @@ class Lease:
         self._expires: datetime | None = None
 
     def take(self) -> int | None:
-        """Takes or renews the lease; answers its fencing number, or None while somebody else holds it."""
+        """Takes or renews the lease. Returns its fencing number, or None while another process holds it."""
         now = self._clock.now()
         if self._fence is not None and self._expires is not None and now < self._expires - _RENEW_BEFORE:
             return self._fence
@@ -55,7 +55,7 @@ class Lease:
         return self._fence
 
     def forget(self) -> None:
-        """Takes note that somebody else holds it now."""
+        """Records that another process holds the lease now."""
         self._fence = None
 
     def release(self) -> None:

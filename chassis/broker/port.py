@@ -92,9 +92,9 @@ class Broker(Protocol):
         ...
 
     def publish(self, messages: Sequence[Outgoing]) -> frozenset[str]:
-        """Sends the messages in order and answers the ids of those that are stored durably.
+        """Sends the messages in order and returns the ids of those that are stored durably.
 
-        Ids that are missing from the answer may be stored or not. Raises BrokerUnavailable when none could be sent.
+        Messages whose ids are not returned may be stored or not. Raises BrokerUnavailable when none could be sent.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A transaction's note that somebody waits for its commit."""
+"""A mark on a transaction: listeners are notified when it commits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _KEY: Final = "chassis.announced"
 
 
 def notify_on_commit(tx: Connection) -> None:
-    """Asks that the listeners of `Database.on_commit` are told when this transaction has committed."""
+    """Requests that the listeners of `Database.on_commit` are notified when this transaction has committed."""
     tx.info[_KEY] = True
 
 
 def take_notification(tx: Connection) -> bool:
-    """Whether the transaction was announced; forgets it, since the connection serves other transactions next."""
+    """Returns whether a notification was requested and clears the request, since the connection is used again."""
     return bool(tx.info.pop(_KEY, False))

@@ -1,10 +1,10 @@
 """Group commit: one thread writes, many callers share one durable COMMIT.
 
 The thread takes what is waiting, opens one transaction (BEGIN IMMEDIATE), runs every caller's function in a savepoint
-of its own, commits once and then answers all. A caller whose function raises is rolled back alone.
+of its own, commits once and then returns all results. A caller whose function raises is rolled back alone.
 
 The driver is in autocommit and the transaction statements go straight to it: on pysqlite's own transaction handling
-savepoints do not group, each would be committed (guides: performance, section 3).
+savepoints do not group, each would be committed.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def _take_key(call: ServerCall) -> None:
 
 
 def _is_anonymous(method: Method) -> bool:
-    """Returns whether the caller is anonymous; an open method that the edge calls for nobody has its service alone."""
+    """Returns whether an open method is called without a user; then only the calling service is known."""
     return caller().user is None and method.access in OPEN
 
 

@@ -116,7 +116,7 @@ class Shop:
         return self.database.read(read)
 
     def check_ledger(self) -> None:
-        """M1, M2: every entry and all accounts sum to zero; the sums of each payment are in order."""
+        """Every entry and all accounts sum to zero; the sums of each payment are in order."""
         entries: dict[tuple[str, str], int] = {}
         for row in self.database.read(lambda connection: connection.execute(select(*LEDGER_LINES.c)).all()):
             key = (row.payment_id, row.step_key)
@@ -128,7 +128,7 @@ class Shop:
             assert payment.authorized_minor in (0, payment.amount.minor if payment.amount else 0)
 
     def check_provider(self) -> None:
-        """M4, M6: at rest the provider's books, the payments and the ledger say the same."""
+        """At rest the provider's books, the payments and the ledger say the same."""
         theirs = {
             row.payment: row for row in self.database.read(lambda c: c.execute(select(*PROVIDER_PAYMENTS.c)).all())
         }

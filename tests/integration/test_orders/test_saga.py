@@ -40,7 +40,7 @@ def a_shop(**fields: int) -> Shop:
 
 
 def assert_books_agree(machine: Machine) -> None:
-    """The invariants M3, M4, S1, S2, O2 and O4 (guides: reliability) for every order of the machine."""
+    """Money, stock, coupons and state agree for every order of the machine."""
     shop, sold, uses = machine.shop, dict[str, int](), 0
     assert machine.process.unfinished() == []
     for order_id in machine.process.orders():
